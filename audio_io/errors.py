@@ -1,0 +1,37 @@
+"""The errors that are meant for people, and those of sound."""
+
+
+class S2stError(Exception):
+    """Something failed in a way a person can do something about.
+
+    The message says what failed and what was seen; `hint` says what to do. `cli.main` prints
+    both on one line and leaves with exit code 1, or 2 for a `UsageError`.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message} {self.hint}" if self.hint else message
+
+    def __reduce__(self) -> tuple[type["S2stError"], tuple[str, str]]:
+        # Errors cross process borders; Exception's own reduction would lose the hint.
+        return type(self), (str(self.args[0]), self.hint)
+
+
+class UsageError(S2stError):
+    """What was asked for cannot be done, on this machine or any other."""
+
+
+class SoundFileError(S2stError):
+    """A recording cannot be read."""
+
+
+class ManifestError(UsageError):
+    """A manifest does not say what it should."""
+
+
+class OutputError(S2stError):
+    """A result cannot be written."""

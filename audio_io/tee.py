@@ -1,0 +1,41 @@
+"""One source that is also kept: what is heard goes to a sink as well."""
+
+from collections.abc import Iterator
+
+from audio_io.chunk import AudioChunk, Samples, silence
+from audio_io.ports import AudioSink, AudioSource
+from audio_io.resample import StreamResampler
+
+
+class KeptSource:
+    """An `AudioSource` that writes everything it hands on to a sink, at the sink's rate."""
+
+    def __init__(self, source: AudioSource, sink: AudioSink, sink_rate_hz: int) -> None:
+        self.sample_rate_hz = source.sample_rate_hz
+        self._source = source
+        self._sink = sink
+        self._sink_rate_hz = sink_rate_hz
+
+    @property
+    def duration_s(self) -> float | None:
+        return self._source.duration_s
+
+    def __iter__(self) -> Iterator[AudioChunk]:
+        resampler = StreamResampler(self.sample_rate_hz, self._sink_rate_hz)
+        end_sample = 0
+        for chunk in self._source:
+            # Lost sound is silence in what is kept, so that all that follows stays in its place.
+            gap = silence(max(0, chunk.start_sample - end_sample))
+            for samples in (gap, chunk.samples):
+                self._keep(resampler.process(samples))
+            end_sample = chunk.end_sample
+            yield chunk
+        self._keep(resampler.process(silence(0), last=True))
+
+    def close(self) -> None:
+        self._source.close()
+
+    def _keep(self, samples: Samples) -> None:
+        if len(samples):
+            start_sample = self._sink.played_samples
+            self._sink.write(AudioChunk(samples, self._sink_rate_hz, start_sample), utterance=0)

@@ -1,0 +1,167 @@
+"""From options to what will run: inputs, languages, engines, one job for each recording."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from audio_io.errors import S2stError, UsageError
+from cli.inputs import Input, InputOptions, find_inputs
+from cli.plan import FORMATS, WAV, FilePlan, Job
+from engine.languages import LANGUAGES, resolve_language
+from engine.registry import EngineSpec, choose_engine
+
+DEFAULT_SOURCE = "eng"
+DEFAULT_TARGET = "eng"
+DEFAULT_TARGET_OF_ENGLISH = "spa"
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """What the user asked of `s2st file`, word for word."""
+
+    inputs: tuple[str, ...]
+    source: str | None = None
+    targets: tuple[str, ...] = ()
+    engine: str = "auto"
+    min_confidence: float | None = None
+    voice_detector: str = "pocketsphinx"
+    output: Path | None = None
+    formats: tuple[str, ...] = ("wav", "srt")
+    timeline: bool = False
+    mix_original_db: float | None = None
+    partials: bool = False
+    audio_root: Path | None = None
+    raw_rate_hz: int | None = None
+    jobs: int = 1
+    resume: bool = False
+    overwrite: bool = False
+    dry_run: bool = False
+    quiet: bool = False
+    json: bool = False
+    verbose: bool = False
+
+
+@dataclass(slots=True)
+class Assembled:
+    """A run, ready to start."""
+
+    plan: FilePlan
+    jobs: list[Job]
+    notes: list[str]
+    """What was chosen and why."""
+    notices: list[str]
+    """What must be known about the engines."""
+
+
+def assemble(options: FileOptions) -> Assembled:
+    """Raises a `UsageError` for what can never work, an `EngineError` for what is missing."""
+    plan = _plan(options)
+    inputs = find_inputs(options.inputs, InputOptions(options.output, options.audio_root))
+    if plan.raw_rate_hz is not None and all(item.path is not None for item in inputs):
+        raise UsageError("--rate is for raw sound on standard input.", hint="Add the input `-`.")
+    assembled = Assembled(plan, [], [], [])
+    source = _language(options.source) if options.source else None
+    targets = tuple(dict.fromkeys(_language(target) for target in options.targets))
+    chosen: dict[tuple[str, tuple[str, ...]], EngineSpec | S2stError] = {}
+    for item in inputs:
+        assembled.jobs.append(_job(item, source, targets, options.engine, assembled, chosen))
+    refused = [job for job in assembled.jobs if job.refusal]
+    if len(refused) == len(assembled.jobs):
+        # Nothing can run: this is one error, not one for each recording.
+        raise next(error for error in chosen.values() if isinstance(error, S2stError))
+    used = {spec.name: spec for spec in chosen.values() if isinstance(spec, EngineSpec)}
+    assembled.notices.extend(spec.notice for spec in used.values() if spec.notice)
+    return assembled
+
+
+def _plan(options: FileOptions) -> FilePlan:
+    unknown = [form for form in options.formats if form not in FORMATS]
+    if unknown or not options.formats:
+        raise UsageError(
+            f"No format is called '{' '.join(unknown)}'.", hint=f"There is: {', '.join(FORMATS)}."
+        )
+    if options.resume and options.overwrite:
+        raise UsageError("--resume keeps what --overwrite replaces.", hint="Give one of them.")
+    if options.mix_original_db is not None and WAV not in options.formats:
+        raise UsageError("--mix-original needs the format wav.", hint="Add it to --format.")
+    timeline = (options.timeline or options.mix_original_db is not None) and WAV in options.formats
+    if timeline:
+        _require_stretch()
+    return FilePlan(
+        formats=options.formats,
+        timeline=timeline,
+        mix_original_db=options.mix_original_db,
+        min_confidence=options.min_confidence,
+        partials=options.partials,
+        voice_detector=options.voice_detector,
+        raw_rate_hz=options.raw_rate_hz,
+        event_records=options.json,
+    )
+
+
+def _require_stretch() -> None:
+    from audio_io.stretch import stretch_available
+
+    if not stretch_available():
+        raise S2stError(
+            "--timeline speeds speech up with libsonic, which is not installed.",
+            hint="Type: sudo apt install libsonic0",
+        )
+
+
+def _job(
+    item: Input,
+    source: str | None,
+    targets: tuple[str, ...],
+    engine: str,
+    assembled: Assembled,
+    chosen: dict[tuple[str, tuple[str, ...]], EngineSpec | S2stError],
+) -> Job:
+    """One recording's languages and engine. A row of a manifest may ask for what cannot be done;
+    that is this row's failure."""
+    try:
+        if source is None and item.source:
+            source = _language(item.source)
+        if not targets and item.target:
+            targets = (_language(item.target),)
+    except S2stError as error:
+        chosen[item.label, ()] = error
+        return Job(item, engine, source or "", targets, refusal=str(error))
+    if source is None:
+        source = DEFAULT_SOURCE
+        _note_once(f"--src not given: taking {_named(source)}", assembled.notes)
+    if not targets:
+        targets = (DEFAULT_TARGET_OF_ENGLISH if source == "eng" else DEFAULT_TARGET,)
+        _note_once(f"--tgt not given: taking {_named(targets[0])}", assembled.notes)
+    job = Job(item, engine, source, targets)
+    if (source, targets) not in chosen:
+        chosen[source, targets] = _choose(job, assembled)
+    choice = chosen[source, targets]
+    if isinstance(choice, S2stError):
+        return replace(job, refusal=str(choice))
+    return replace(job, engine=choice.name)
+
+
+def _choose(job: Job, assembled: Assembled) -> EngineSpec | S2stError:
+    try:
+        choice = choose_engine(job.engine, job.request(assembled.plan), "file")
+    except S2stError as error:
+        return error
+    assembled.notes.append(f"engine: {choice.spec.name} ({choice.why})")
+    for target in job.targets:
+        if target in choice.spec.remarks and not job.transcribes:
+            assembled.notes.append(f"{_named(target)}: {choice.spec.remarks[target]}")
+    return choice.spec
+
+
+def _language(text: str) -> str:
+    return resolve_language(text).code
+
+
+def _named(code: str) -> str:
+    return f"{LANGUAGES[code].name} ({code})"
+
+
+def _note_once(note: str, notes: list[str]) -> None:
+    if note not in notes:
+        notes.append(note)
+

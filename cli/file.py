@@ -1,0 +1,194 @@
+"""`s2st file`: recordings in, translated recordings and subtitles out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import LANGUAGES, RESULTS, RUNNING, Engine, Json, Source, Targets, split_words
+
+EXAMPLES = """
+Examples:
+
+  s2st file talk.mp3 --tgt spa                   talk.spa.wav, talk.spa.srt, talk.eng.srt\n
+  s2st file lectures/ --tgt spa,cat --jobs 2     every recording of a folder, two at once\n
+  s2st file film.mp4 --tgt spa --mix-original -18    dubbed, the original quietly below\n
+  s2st file test.tsv --output out --resume       a manifest, going on where it stopped\n
+  arecord -f S16_LE -r 16000 | s2st file - --tgt spa --format txt\n
+  s2st file talk.mp3 --tgt eng --format txt      only what was said
+"""
+
+
+def file(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Audio or video files, folders, globs, tsv manifests, or - for standard input.",
+            show_default=False,
+        ),
+    ],
+    src: Source = None,
+    tgt: Targets = None,
+    engine: Engine = "auto",
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            envvar="S2ST_MIN_CONFIDENCE",
+            help="Words less sure than this become [unclear]; 0 keeps all. "
+            "Not given: the engine's own.",
+            rich_help_panel=LANGUAGES,
+        ),
+    ] = None,
+    vad: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            envvar="S2ST_VAD",
+            help="Voice detector: pocketsphinx, or silero (an extra).",
+            rich_help_panel=LANGUAGES,
+        ),
+    ] = "pocketsphinx",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            envvar="S2ST_OUTPUT",
+            help="Folder for the results. Not given: beside each input.",
+            rich_help_panel=RESULTS,
+        ),
+    ] = None,
+    formats: Annotated[
+        list[str],
+        typer.Option(
+            "--format",
+            metavar="LIST",
+            envvar="S2ST_FORMAT",
+            help="Any of wav, srt, vtt, txt, jsonl, tsv, with commas.",
+            rich_help_panel=RESULTS,
+            show_default="wav,srt",
+        ),
+    ] = ["wav,srt"],  # noqa: B006  typer copies it
+    timeline: Annotated[
+        bool,
+        typer.Option(
+            "--timeline",
+            envvar="S2ST_TIMELINE",
+            help="Each translated utterance starts no earlier than its source, up to 1.3 times "
+            "faster to keep up. Otherwise they follow one after the other.",
+            rich_help_panel=RESULTS,
+        ),
+    ] = False,
+    mix_original: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DB",
+            min=-90.0,
+            max=12.0,
+            envvar="S2ST_MIX_ORIGINAL",
+            help="Mix the original in, this much louder; -18 is quiet. Implies --timeline.",
+            rich_help_panel=RESULTS,
+        ),
+    ] = None,
+    partials: Annotated[
+        bool,
+        typer.Option(
+            "--partials",
+            envvar="S2ST_PARTIALS",
+            help="Put text that is not committed yet into jsonl and --json too. Twice the work.",
+            rich_help_panel=RESULTS,
+        ),
+    ] = False,
+    audio_root: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            envvar="S2ST_AUDIO_ROOT",
+            help="Folder of a manifest's recordings. Not given: the manifest's.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = None,
+    rate: Annotated[
+        int | None,
+        typer.Option(
+            metavar="HZ",
+            min=1000,
+            max=384_000,
+            help="Standard input is raw 16-bit little-endian mono at this rate.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            max=256,
+            envvar="S2ST_JOBS",
+            help="Recordings at once, each in a process of its own.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = 1,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Skip what an earlier run finished from the same input with the same options.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace results that exist.", rich_help_panel=RUNNING),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what would be done, and do nothing.", rich_help_panel=RUNNING
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Only results and warnings.", rich_help_panel=RUNNING),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Translate recordings to speech, subtitles and text.
+
+    Results are named STEM.LANG.EXT. The transcript of the source is written too.
+    """
+    from cli.assemble import FileOptions
+    from cli.run_file import run_file
+    from cli.verbosity import is_verbose
+
+    raise typer.Exit(
+        run_file(
+            FileOptions(
+                inputs=tuple(inputs),
+                source=src,
+                targets=tuple(split_words(tgt)),
+                engine=engine,
+                min_confidence=min_confidence,
+                voice_detector=vad,
+                output=output,
+                formats=tuple(split_words(formats)),
+                timeline=timeline,
+                mix_original_db=mix_original,
+                partials=partials,
+                audio_root=audio_root,
+                raw_rate_hz=rate,
+                jobs=jobs,
+                resume=resume,
+                overwrite=overwrite,
+                dry_run=dry_run,
+                quiet=quiet,
+                json=json,
+                verbose=is_verbose(),
+            )
+        )
+    )

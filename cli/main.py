@@ -1,0 +1,87 @@
+"""The `s2st` command: the list of commands, and the one place where errors become exit codes."""
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from audio_io.errors import S2stError, UsageError
+from cli import config, doctor, file, languages
+from cli.verbosity import is_verbose, set_verbose
+
+app = typer.Typer(
+    name="s2st",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=file.EXAMPLES)(file.file)
+app.command()(languages.languages)
+app.command()(doctor.doctor)
+app.command(name="config")(config.config)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"s2st {version('s2st')}")
+        raise typer.Exit
+
+
+@app.callback()
+def s2st(
+    ctx: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say what goes on inside; show tracebacks.")
+    ] = False,
+) -> None:
+    """Live and batch speech translation.
+
+    s2st file talk.mp3 --tgt spa   translates a recording; s2st doctor says what works here.
+    """
+    set_verbose(verbose)
+    ctx.default_map = config.load_defaults()
+
+
+def main() -> NoReturn:
+    """Entry point of the console script."""
+    try:
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        code = _refuse(error)
+    except S2stError as error:
+        if is_verbose():
+            raise
+        print(f"s2st: {error}", file=sys.stderr)
+        code = 2 if isinstance(error, UsageError) else 1
+    except Exception as error:
+        if is_verbose():
+            raise
+        print(
+            f"s2st: something unexpected happened ({type(error).__name__}: {error}). "
+            "--verbose shows where; please report it.",
+            file=sys.stderr,
+        )
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse(error: TyperException) -> int:
+    """One line for words on the command line that cannot be understood."""
+    ctx = getattr(error, "ctx", None)
+    command = ctx.command_path if ctx is not None else "s2st"
+    message = " ".join(error.format_message().split())
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.format_message())
+        return 0
+    print(f"s2st: {message} `{command} --help` lists what there is.", file=sys.stderr)
+    return error.exit_code

@@ -1,0 +1,50 @@
+"""Options that several commands share, and how their words are read."""
+
+from typing import Annotated
+
+import typer
+
+LANGUAGES = "Languages"
+RESULTS = "Results"
+RUNNING = "Running"
+
+Source = Annotated[
+    str | None,
+    typer.Option(
+        "--src",
+        metavar="LANG",
+        envvar="S2ST_SRC",
+        help="Language that is spoken: [bold]eng[/], en or English. Not given: English.",
+        rich_help_panel=LANGUAGES,
+    ),
+]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tgt",
+        metavar="LANG",
+        envvar="S2ST_TGT",
+        help="Language to translate to; several with commas or by repeating it.",
+        rich_help_panel=LANGUAGES,
+    ),
+]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        envvar="S2ST_ENGINE",
+        help="Engine, or [bold]auto[/]: the first that covers the languages and is complete here.",
+        rich_help_panel=LANGUAGES,
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="One JSON record a line on standard output, for programs."),
+]
+
+
+def split_words(values: list[str] | None) -> list[str]:
+    """`["a,b", "c"]` as `["a", "b", "c"]`, each once, in order."""
+    words = [word.strip() for value in values or [] for word in value.split(",")]
+    return list(dict.fromkeys(word for word in words if word))

@@ -1,0 +1,85 @@
+"""What a `s2st file` run does: the choices for all recordings, and one job for each."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from cli.inputs import Input
+from engine.agent import StreamRequest, Task
+
+WAV = "wav"
+FORMATS = ("wav", "srt", "vtt", "txt", "jsonl", "tsv")
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlan:
+    """Choices that hold for every recording of a run. Travels to worker processes."""
+
+    formats: tuple[str, ...] = ("wav", "srt")
+    timeline: bool = False
+    """Whether speech stands where its source stands, instead of one utterance after the other."""
+    mix_original_db: float | None = None
+    """Level of the original under the translation, in dB; None leaves it out."""
+    min_confidence: float | None = None
+    """None takes the engine's own."""
+    partials: bool = False
+    voice_detector: str = "pocketsphinx"
+    raw_rate_hz: int | None = None
+    """Sample rate of raw samples on standard input; None for a file of any kind."""
+    event_records: bool = False
+    """Whether every event is reported, for `--json`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One recording, its languages and engine."""
+
+    input: Input
+    engine: str
+    source: str
+    targets: tuple[str, ...]
+    refusal: str = ""
+    """Why it cannot be done at all; empty when it can be tried."""
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether the only target is the source: text of the same language, no speech."""
+        return self.targets == (self.source,)
+
+    def speaks(self, plan: FilePlan) -> bool:
+        return WAV in plan.formats and not self.transcribes
+
+    def outputs(self, plan: FilePlan) -> dict[tuple[str, str], Path]:
+        """The path of each output by language and format: speech and text of every target, and
+        the text of the source."""
+        texts = [form for form in plan.formats if form != WAV]
+        pairs = [(self.source, form) for form in texts]
+        if not self.transcribes:
+            pairs = [(target, form) for target in self.targets for form in plan.formats] + pairs
+        return {
+            (language, form): self.input.folder / f"{self.input.stem}.{language}.{form}"
+            for language, form in pairs
+        }
+
+    def request(self, plan: FilePlan) -> StreamRequest:
+        """The stream this job asks of its engine."""
+        return StreamRequest(
+            source=self.source,
+            targets=self.targets,
+            task=Task.ASR if self.transcribes else Task.S2ST if self.speaks(plan) else Task.S2TT,
+            partials=plan.partials,
+            min_confidence=plan.min_confidence,
+        )
+
+    def fingerprint(self, plan: FilePlan) -> str:
+        """Of everything but the input that shapes the outputs."""
+        shaping = asdict(plan) | {
+            "event_records": None,
+            "engine": self.engine,
+            "source": self.source,
+            "targets": self.targets,
+            "version": version("s2st"),
+        }
+        return hashlib.blake2b(json.dumps(shaping).encode(), digest_size=16).hexdigest()

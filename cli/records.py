@@ -1,0 +1,45 @@
+"""An event as a flat record, for JSON lines."""
+
+import json
+from typing import Any
+
+from engine.events import (
+    EVENT_TYPES,
+    AudioLost,
+    Event,
+    SourceText,
+    TargetAudio,
+    TargetText,
+    UtteranceEnded,
+)
+
+
+def event_record(event: Event) -> dict[str, Any]:
+    """Times in seconds of source time, rounded to milliseconds. Sound itself is left out."""
+    record: dict[str, Any] = {"type": EVENT_TYPES[type(event)]}
+    if isinstance(event, SourceText | TargetText):
+        record |= {
+            "text": event.text,
+            "language": event.language,
+            "committed": event.committed,
+            "utterance": event.utterance,
+        }
+    elif isinstance(event, TargetAudio):
+        record |= {
+            "language": event.language,
+            "utterance": event.utterance,
+            "speech_s": round(event.chunk.duration_ms / 1000, 3),
+        }
+    elif isinstance(event, UtteranceEnded):
+        record |= {"utterance": event.utterance, "unspoken": event.unspoken or None}
+    elif isinstance(event, AudioLost):
+        record |= {"reason": event.reason}
+    record |= {"start_s": round(event.start_s, 3), "end_s": round(event.end_s, 3)}
+    if isinstance(event, SourceText | TargetText):
+        confidence = event.confidence
+        record["confidence"] = None if confidence is None else round(confidence, 3)
+    return record
+
+
+def as_line(record: dict[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=False)

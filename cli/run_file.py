@@ -1,0 +1,114 @@
+"""Runs `s2st file` once its options are known; gives the exit code."""
+
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from audio_io.errors import S2stError, UsageError
+from cli.assemble import Assembled, FileOptions, assemble
+from cli.journal import Journal, Record, digest
+from cli.plan import FilePlan, Job
+from cli.progress import Reporter
+from cli.records import as_line
+from cli.workers import run_here, run_workers
+
+OK, FAILED = 0, 1
+
+
+def run_file(options: FileOptions) -> int:
+    """Exit code 0 when every recording was translated whole, 1 otherwise."""
+    run = assemble(options)
+    _check_inputs_are_safe(run)
+    finished = _finished(run) if options.resume else []
+    waiting = [job for job in run.jobs if job not in finished]
+    if not options.resume and not options.overwrite:
+        _check_nothing_exists(waiting, run.plan)
+    if options.dry_run:
+        _say_what_would_be_done(run, finished, json=options.json)
+        return OK
+    signal.signal(signal.SIGTERM, _leave)
+    reporter = Reporter(
+        run.plan,
+        len(run.jobs),
+        quiet=options.quiet,
+        json=options.json,
+        verbose=options.verbose,
+    )
+    for note in run.notes:
+        reporter.note(note)
+    for notice in run.notices:
+        reporter.warn(f"s2st: {notice}")
+    for job in finished:
+        reporter.note(f"{job.input.label}: finished before")
+    with reporter:
+        for job in waiting:
+            if job.refusal:
+                reporter.failed(job, S2stError(job.refusal))
+        possible = [job for job in waiting if not job.refusal]
+        if options.jobs > 1 and len(possible) > 1:
+            run_workers(possible, run.plan, options.jobs, reporter)
+        else:
+            run_here(possible, run.plan, reporter)
+    return FAILED if reporter.failures else OK
+
+
+def _check_inputs_are_safe(run: Assembled) -> None:
+    """No output may take the place of an input, whatever was asked."""
+    inputs = {job.input.path.resolve() for job in run.jobs if job.input.path is not None}
+    for job in run.jobs:
+        for path in job.outputs(run.plan).values():
+            if path.resolve() in inputs:
+                raise UsageError(
+                    f"'{job.input.label}' would be written over the input '{path}'.",
+                    hint="Name another folder with --output.",
+                )
+
+
+def _check_nothing_exists(jobs: Sequence[Job], plan: FilePlan) -> None:
+    existing = [path for job in jobs for path in job.outputs(plan).values() if path.exists()]
+    if existing:
+        others = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        raise UsageError(
+            f"'{existing[0]}'{others} exists already.",
+            hint="--resume goes on with what is not finished, --overwrite replaces all.",
+        )
+
+
+def _finished(run: Assembled) -> list[Job]:
+    """Jobs that an earlier run finished from the same bytes with the same options."""
+    journals: dict[Path, Journal] = {}
+    finished = []
+    for job in run.jobs:
+        path, folder = job.input.path, job.input.folder
+        if path is None or job.refusal or not path.is_file():
+            continue
+        journal = journals.setdefault(folder, Journal(folder))
+        names = {output.name: 0 for output in job.outputs(run.plan).values()}
+        if not names.keys() & journal.outputs():
+            continue
+        if journal.finished(Record(digest(path), job.fingerprint(run.plan), names)):
+            finished.append(job)
+    return finished
+
+
+def _say_what_would_be_done(run: Assembled, finished: Sequence[Job], *, json: bool) -> None:
+    for note in run.notes:
+        print(note, file=sys.stderr)
+    for job in run.jobs:
+        outputs = [str(path) for path in job.outputs(run.plan).values()]
+        state = "refused" if job.refusal else "finished" if job in finished else "to do"
+        if json:
+            record = {"type": "plan", "input": job.input.label, "state": state, "outputs": outputs}
+            print(as_line(record))
+        elif job.refusal:
+            print(f"{job.input.label}: {job.refusal}")
+        elif job in finished:
+            print(f"{job.input.label}: finished before")
+        else:
+            print(f"{job.input.label} -> {' '.join(outputs)}")
+
+
+def _leave(*_: Any) -> None:
+    raise SystemExit(128 + signal.SIGTERM)

@@ -1,0 +1,209 @@
+"""One recording through an engine: its outputs appear whole, or not at all."""
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from audio_io.errors import OutputError
+from audio_io.mix import mix_into
+from audio_io.ports import AudioSource
+from audio_io.recording import open_pipe, open_recording
+from audio_io.tee import KeptSource
+from audio_io.wav import WavFile
+from audio_io.whole_file import WholeFile
+from cli.journal import Journal, Record, digest
+from cli.plan import WAV, FilePlan, Job
+from cli.writers import TEXT_FORMATS, TextWriter
+from engine.agent import Agent, StreamRequest
+from engine.events import NO_WORDS, AudioLost, Event, Stamped, TargetAudio, UtteranceEnded
+from engine.pacing import OneAfterAnother, Timeline
+from engine.registry import EngineSpec, LoadOptions, choose_engine
+from engine.session import Session, Voice
+from engine.stepper import DirectStepper
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one recording."""
+
+    heard_s: float = 0.0
+    elapsed_s: float = 0.0
+    utterances: int = 0
+    """Utterances in which words were recognised."""
+    unspoken: int = 0
+    """Those of them that were not spoken, though speech was asked for."""
+    lost: list[AudioLost] = field(default_factory=list)
+    lag_s: float = 0.0
+    """With a timeline: the most that speech ended later than its source."""
+
+
+class Translator:
+    """Does jobs one after the other. Each engine is loaded when the first job needs it."""
+
+    def __init__(self, plan: FilePlan) -> None:
+        self._plan = plan
+        self._engines: dict[str, tuple[EngineSpec, Agent[Any, Any, Any]]] = {}
+
+    def __enter__(self) -> "Translator":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for _, agent in self._engines.values():
+            agent.close()
+
+    def do(
+        self,
+        job: Job,
+        *,
+        opened: Callable[[float | None], None],
+        progress: Callable[[float], None],
+        hear: Callable[[Event], None],
+    ) -> Outcome:
+        """Translate one recording and put its outputs in place.
+
+        `opened` is told how long the recording is, if that is known; `progress` how much of it
+        was heard, both in seconds; `hear` gets every event. Raises an `S2stError` on failure,
+        and leaves nothing half written then.
+        """
+        started_s = time.monotonic()
+        request = job.request(self._plan)
+        outcome = Outcome()
+        with ExitStack() as stack:
+            spec, agent = self._engine(job, request)
+            source = self._open(job, spec)
+            stack.callback(source.close)
+            opened(source.duration_s)
+            path = job.input.path
+            input_digest = digest(path) if path is not None and path.is_file() else ""
+            outputs = _Outputs(job, self._plan, spec.output_rate_hz, stack)
+            session = Session(
+                outputs.keep_original(source),
+                DirectStepper(agent),
+                request,
+                voices=outputs.voices,
+                listeners=[
+                    lambda stamped: _count(stamped, outcome, outputs),
+                    lambda stamped: outputs.hear(stamped.event),
+                    lambda stamped: hear(stamped.event),
+                ],
+                progress=progress,
+            )
+            session.run()
+            outputs.finish()
+            if input_digest:
+                sizes = {path.name: path.stat().st_size for path in outputs.paths}
+                Journal(job.input.folder).add(
+                    Record(input_digest, job.fingerprint(self._plan), sizes)
+                )
+        outcome.heard_s = session.heard_s
+        outcome.elapsed_s = time.monotonic() - started_s
+        return outcome
+
+    def _engine(self, job: Job, request: StreamRequest) -> tuple[EngineSpec, Agent[Any, Any, Any]]:
+        if job.engine not in self._engines:
+            spec = choose_engine(job.engine, request, "file").spec
+            options = LoadOptions(voice_detector=self._plan.voice_detector)
+            self._engines[job.engine] = spec, spec.load(options)
+        return self._engines[job.engine]
+
+    def _open(self, job: Job, spec: EngineSpec) -> AudioSource:
+        if job.input.path is None:
+            return open_pipe(sys.stdin.buffer, spec.input_rate_hz, self._plan.raw_rate_hz)
+        return open_recording(job.input.path, spec.input_rate_hz)
+
+
+class _Outputs:
+    """All files of one job. Abandoned when `stack` unwinds before `finish`."""
+
+    def __init__(self, job: Job, plan: FilePlan, rate_hz: int, stack: ExitStack) -> None:
+        self._plan = plan
+        self._rate_hz = rate_hz
+        self._stack = stack
+        self._writers: list[tuple[TextIO, TextWriter]] = []
+        self._wholes: list[WholeFile | WavFile] = []
+        self._mixes: list[tuple[WavFile, WavFile]] = []
+        """Finished sound and the speech it is made of."""
+        self._original: WavFile | None = None
+        self.voices: dict[str, Voice] = {}
+        self.paths = list(job.outputs(plan).values())
+        self._make_folder(job.input.folder)
+        for (language, form), path in job.outputs(plan).items():
+            if form == WAV:
+                self._open_speech(language, path)
+            else:
+                self._open_text(language, form, path)
+
+    def keep_original(self, source: AudioSource) -> AudioSource:
+        """The source, kept for mixing if that was asked for."""
+        if not self._mixes:
+            return source
+        path = self.paths[0]
+        self._original = WavFile(path.with_name(f"{path.name}.original"), self._rate_hz)
+        self._stack.callback(self._original.abandon)
+        return KeptSource(source, self._original, self._rate_hz)
+
+    def hear(self, event: Event) -> None:
+        for _, writer in self._writers:
+            writer.hear(event)
+
+    def finish(self) -> None:
+        """Write what is left, and only when all of it is on the disk put the files in place."""
+        for file, writer in self._writers:
+            writer.end()
+            file.flush()
+        for out, speech in self._mixes:
+            assert self._original is not None and self._plan.mix_original_db is not None
+            speech.close()
+            self._original.close()
+            mix_into(out, speech.part, self._original.part, self._plan.mix_original_db)
+        for whole in self._wholes:
+            if isinstance(whole, WavFile):
+                whole.close()
+        for whole in self._wholes:
+            whole.finish()
+
+    def _open_text(self, language: str, form: str, path: Path) -> None:
+        whole = WholeFile(path)
+        self._stack.callback(whole.abandon)
+        self._wholes.append(whole)
+        file = whole.open_text()
+        self._writers.append((file, TEXT_FORMATS[form](file, language)))
+
+    def _open_speech(self, language: str, path: Path) -> None:
+        out = WavFile(path, self._rate_hz)
+        self._stack.callback(out.abandon)
+        self._wholes.append(out)
+        speech = out
+        if self._plan.mix_original_db is not None:
+            speech = WavFile(path.with_name(f"{path.name}.speech"), self._rate_hz)
+            self._stack.callback(speech.abandon)
+            self._mixes.append((out, speech))
+        pacer = Timeline() if self._plan.timeline else OneAfterAnother()
+        self.voices[language] = Voice(pacer, speech)
+
+    def _make_folder(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"The output folder '{folder}' cannot be made ({error.strerror}).",
+                hint="Name another with --output.",
+            ) from error
+
+
+def _count(stamped: Stamped, outcome: Outcome, outputs: _Outputs) -> None:
+    event = stamped.event
+    if isinstance(event, UtteranceEnded):
+        heard_words = event.unspoken != NO_WORDS
+        outcome.utterances += heard_words
+        outcome.unspoken += heard_words and bool(event.unspoken)
+    elif isinstance(event, AudioLost):
+        outcome.lost.append(event)
+    elif isinstance(event, TargetAudio):
+        lags = [voice.pacer.lag_s for voice in outputs.voices.values()]
+        outcome.lag_s = max([outcome.lag_s, *lags])
+

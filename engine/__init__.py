@@ -1,0 +1,1 @@
+"""Listening, translating, speaking, measuring. No sound card and no terminal may enter."""

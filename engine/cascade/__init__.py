@@ -1,0 +1,1 @@
+"""Recogniser, translator and synthesizer, one after the other. Other engines may not enter."""

@@ -1,0 +1,254 @@
+"""The cascade: words are recognised, translated and spoken, one utterance after the other.
+
+Utterances come from a segmenter. One that lasts too long is cut at a word boundary, so that
+speech comes out while somebody talks without a pause.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from audio_io.chunk import AudioChunk, Boundary, Samples, silence
+from engine.agent import Agent, StreamControls, StreamRequest, Task
+from engine.cascade.config import CascadePolicy
+from engine.cascade.recognizer import Recognizer
+from engine.cascade.synthesizer import Synthesizer
+from engine.cascade.text import as_sentence, cut_point, mark_unclear, mostly_unclear, speakable
+from engine.cascade.translator import Translator
+from engine.errors import LanguageError
+from engine.events import NO_WORDS, Event, SourceText, TargetAudio, TargetText, UtteranceEnded, Word
+from engine.languages import written_without_spaces
+
+HOP_MS = 100
+"""Partial text is looked at this often."""
+
+
+@dataclass(slots=True)
+class CascadeState:
+    request: StreamRequest
+    policy: CascadePolicy
+    source: str
+    recognizer: Any
+    """The recogniser's own memory."""
+    controls: StreamControls = field(default_factory=StreamControls)
+    utterance: int = 0
+    """Number of the open utterance, or of the next one."""
+    start_sample: int | None = None
+    """Stream time at which the open utterance starts; None when none is open."""
+    sound: Samples = field(default_factory=lambda: silence(0))
+    """The open utterance, no longer than the policy allows and one hop."""
+    unheard: Samples = field(default_factory=lambda: silence(0))
+    """Samples that do not fill a hop yet."""
+    continues: bool = False
+    """Whether the open utterance goes on with the sentence before, which was cut."""
+    partial: str = ""
+    """The partial text shown last."""
+    written: set[str] = field(default_factory=set)
+    """Languages in which something was committed."""
+    spoken_samples: dict[str, int] = field(default_factory=dict)
+    """Length of the speech so far, by target."""
+
+
+class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
+    """Takes utterances, gives text and speech."""
+
+    def __init__(
+        self,
+        recognizer: Recognizer[Any],
+        translator: Translator | None,
+        synthesizer: Synthesizer | None,
+    ) -> None:
+        self._recognizer = recognizer
+        self._translator = translator
+        self._synthesizer = synthesizer
+        self._hop_samples = recognizer.sample_rate_hz * HOP_MS // 1000
+
+    def new_state(self, request: StreamRequest) -> CascadeState:
+        policy = request.policy or CascadePolicy()
+        if not isinstance(policy, CascadePolicy):
+            raise TypeError(f"the cascade takes a CascadePolicy, not {type(policy).__name__}")
+        if request.min_confidence is not None:
+            policy = replace(policy, min_confidence=request.min_confidence)
+        source = request.source or min(self._recognizer.sources)
+        if request.task is not Task.ASR:
+            for target in request.targets:
+                if self._translator is None or target not in self._translator.targets:
+                    raise LanguageError(f"The cascade does not translate to '{target}'.")
+                self._translator.start(target)  # loads while the recogniser does
+        return CascadeState(request, policy, source, self._recognizer.new_state(source))
+
+    def control(self, controls: StreamControls, state: CascadeState) -> None:
+        state.controls = controls
+
+    def release(self, state: CascadeState) -> None:
+        self._recognizer.release(state.recognizer)
+
+    def close(self) -> None:
+        if self._translator is not None:
+            self._translator.close()
+
+    def step(self, chunk: AudioChunk, state: CascadeState) -> Iterator[Event]:
+        if state.start_sample is not None and chunk.start_sample != _end_sample(state):
+            yield from self._finish(state)  # sound was lost: what was heard before it stands alone
+        if len(chunk.samples):
+            if state.start_sample is None:
+                state.start_sample = chunk.start_sample
+            yield from self._take(chunk.samples, state)
+        if chunk.boundary is not Boundary.NONE:
+            yield from self._finish(state)
+
+    def _take(self, samples: Samples, state: CascadeState) -> Iterator[Event]:
+        """Hear whole hops, so that the size of the chunks changes nothing."""
+        state.unheard = np.concatenate([state.unheard, samples])
+        while len(state.unheard) >= self._hop_samples:
+            hop = state.unheard[: self._hop_samples]
+            state.unheard = state.unheard[self._hop_samples :]
+            state.sound = np.concatenate([state.sound, hop])
+            if state.request.partials:
+                yield from self._show_partial(hop, state)
+            if 1000 * len(state.sound) >= state.policy.max_utterance_ms * self._rate:
+                yield from self._cut(state)
+
+    def _show_partial(self, hop: Samples, state: CascadeState) -> Iterator[Event]:
+        words = self._recognizer.hear(hop, state.recognizer)
+        _, text = as_sentence(words, begins=not state.continues, ends=False)
+        if text == state.partial:
+            return
+        state.partial = text
+        start_s, end_s = self._seconds(state, 0), self._seconds(state, len(state.sound))
+        yield SourceText(
+            state.utterance, state.source, _joined(text, state.source, state), start_s, end_s, False
+        )
+        for target in self._targets(state):
+            assert self._translator is not None
+            translation = self._translator.translate(text, target) if text else ""
+            yield TargetText(
+                state.utterance, target, _joined(translation, target, state), start_s, end_s, False
+            )
+
+    def _cut(self, state: CascadeState) -> Iterator[Event]:
+        """Commit the beginning of an utterance that goes on; its tail opens the next one."""
+        words = self._recognizer.recognize(state.sound, state.recognizer)
+        cut_s = cut_point(words, len(state.sound) / self._rate)
+        cut_sample = min(len(state.sound), round(cut_s * self._rate))
+        tail = state.sound[cut_sample:]
+        assert state.start_sample is not None
+        next_start_sample = state.start_sample + cut_sample
+        kept = [word for word in words if word.start_s < cut_s]
+        yield from self._commit(kept, cut_sample, state, ends=False)
+        state.start_sample, state.sound = next_start_sample, tail
+        state.continues = bool(kept)
+        if state.request.partials and len(tail):
+            yield from self._show_partial(tail, state)
+
+    def _finish(self, state: CascadeState) -> Iterator[Event]:
+        """The utterance is over: commit all of it."""
+        if state.start_sample is None:
+            return
+        state.sound = np.concatenate([state.sound, state.unheard])
+        state.unheard = silence(0)
+        if len(state.sound):  # nothing is left where a cut took it all
+            words = self._recognizer.recognize(state.sound, state.recognizer)
+            yield from self._commit(words, len(state.sound), state, ends=True)
+        state.start_sample, state.sound, state.continues = None, silence(0), False
+
+    def _commit(
+        self, words: Sequence[Word], samples: int, state: CascadeState, *, ends: bool
+    ) -> Iterator[Event]:
+        """Text, translation and speech of one utterance, of which `words` were recognised."""
+        utterance, state.utterance, state.partial = state.utterance, state.utterance + 1, ""
+        start_s, end_s = self._seconds(state, 0), self._seconds(state, samples)
+        if not words:
+            yield UtteranceEnded(utterance, start_s, end_s, unspoken=NO_WORDS)
+            return
+        threshold = state.policy.min_confidence
+        timed = [
+            Word(w.text, start_s + w.start_s, start_s + w.end_s, w.confidence) for w in words
+        ]
+        shown, text = as_sentence(
+            mark_unclear(timed, threshold), begins=not state.continues, ends=ends
+        )
+        measured = [word.confidence for word in words if word.confidence is not None]
+        confidence = sum(measured) / len(measured) if measured else None
+        start_s, end_s = shown[0].start_s, shown[-1].end_s
+        yield SourceText(
+            utterance,
+            state.source,
+            _committed(text, state.source, state),
+            start_s,
+            end_s,
+            True,
+            confidence,
+            shown,
+        )
+        translations: list[tuple[str, str]] = []
+        for target in self._targets(state):
+            assert self._translator is not None
+            translation = self._translator.translate(text, target)
+            translations.append((target, translation))
+            written = _committed(translation, target, state)
+            yield TargetText(utterance, target, written, start_s, end_s, True, confidence)
+        unspoken = ""
+        if state.request.task is Task.S2ST:
+            if mostly_unclear(words, threshold):
+                unspoken = "most of it was unclear"
+            else:
+                for target, translation in translations:
+                    yield from self._speak(translation, target, utterance, start_s, end_s, state)
+        yield UtteranceEnded(utterance, start_s, end_s, unspoken)
+
+    def _speak(
+        self,
+        text: str,
+        target: str,
+        utterance: int,
+        start_s: float,
+        end_s: float,
+        state: CascadeState,
+    ) -> Iterator[Event]:
+        if self._synthesizer is None:
+            raise LanguageError(f"The cascade was loaded without a voice for '{target}'.")
+        spoken = speakable(text)
+        if not spoken:
+            return
+        speaker = state.request.speakers.get(target)
+        for samples in self._synthesizer.speak(spoken, target, speaker):
+            first = state.spoken_samples.get(target, 0)
+            state.spoken_samples[target] = first + len(samples)
+            chunk = AudioChunk(samples, self._synthesizer.sample_rate_hz, first)
+            yield TargetAudio(utterance, target, chunk, start_s, end_s)
+
+    @property
+    def _rate(self) -> int:
+        return self._recognizer.sample_rate_hz
+
+    def _targets(self, state: CascadeState) -> tuple[str, ...]:
+        if state.request.task is Task.ASR:
+            return ()
+        wanted = state.controls.targets
+        return tuple(t for t in state.request.targets if wanted is None or t in wanted)
+
+    def _seconds(self, state: CascadeState, sample: int) -> float:
+        """Source time of a sample of the open utterance."""
+        assert state.start_sample is not None
+        return (state.start_sample + sample) / self._rate
+
+
+def _end_sample(state: CascadeState) -> int:
+    assert state.start_sample is not None
+    return state.start_sample + len(state.sound) + len(state.unheard)
+
+
+def _joined(text: str, language: str, state: CascadeState) -> str:
+    """`text` with the space that joins it to what was committed before."""
+    if not text or language not in state.written or written_without_spaces(language):
+        return text
+    return f" {text}"
+
+
+def _committed(text: str, language: str, state: CascadeState) -> str:
+    joined = _joined(text, language, state)
+    state.written.add(language)
+    return joined

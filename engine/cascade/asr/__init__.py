@@ -1,0 +1,1 @@
+"""Recognisers of the cascade, one a file."""

@@ -1,0 +1,87 @@
+"""Joins the cascade's members into one agent, and says which of them are missing.
+
+The names of members map to dotted paths, imported when they are asked for.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+from shutil import which
+from typing import Any
+
+from engine.agent import Agent, Chain, StreamRequest, Task
+from engine.cascade.config import CascadeConfig
+from engine.errors import EngineError
+from engine.registry import LoadOptions, Missing
+
+RECOGNIZERS = {"pocketsphinx": "engine.cascade.asr.pocketsphinx:PocketsphinxRecognizer"}
+TRANSLATORS = {"apertium": "engine.cascade.mt.apertium:ApertiumTranslator"}
+SYNTHESIZERS = {"espeak": "engine.cascade.tts.espeak:EspeakSynthesizer"}
+DETECTORS = {
+    "pocketsphinx": "engine.vad.pocketsphinx:EndpointerDetector",
+    "silero": "engine.vad.silero:SileroDetector",
+}
+EXTRAS = {"silero": "silero"}
+"""The extra that brings a member which the base install lacks."""
+
+
+def load(options: LoadOptions) -> Agent[Any, Any, Any]:
+    """The whole engine: `AudioChunk` in, `Event` out."""
+    from engine.cascade.agent import CascadeAgent
+    from engine.segmenter import Segmenter, SegmenterConfig
+
+    config = CascadeConfig(voice_detector=options.voice_detector)
+    segmenter = Segmenter(
+        _member(DETECTORS, config.voice_detector, "voice detector"),
+        SegmenterConfig(silence_ms=config.silence_ms),
+    )
+    cascade = CascadeAgent(
+        _member(RECOGNIZERS, config.recognizer, "recogniser"),
+        _member(TRANSLATORS, config.translator, "translator"),
+        _member(SYNTHESIZERS, config.synthesizer, "voice"),
+    )
+    return Chain(segmenter, cascade)
+
+
+def missing(request: StreamRequest) -> list[Missing]:
+    """What a request would need that is not on this machine. Loads nothing."""
+    from engine.cascade.mt.apertium import PACKAGES, ROUTES, mode_file
+
+    found: list[Missing] = []
+    if find_spec("pocketsphinx") is None:
+        found.append(Missing("pocketsphinx, the recogniser", "pip install pocketsphinx"))
+    if request.task is Task.ASR:
+        return found
+    packages = set()
+    if which("lt-proc") is None:
+        packages.add("apertium")
+    for target in request.targets:
+        for mode in ROUTES.get(target, ()):
+            try:
+                mode_file(mode)
+            except EngineError:
+                packages.add(PACKAGES[mode])
+    if packages:
+        found.append(Missing("Apertium, the translator", _install(packages)))
+    if request.task is Task.S2ST and which("espeak-ng") is None:
+        found.append(Missing("espeak-ng, the voice", _install({"espeak-ng"})))
+    return found
+
+
+def _install(packages: set[str]) -> str:
+    return "sudo apt install " + " ".join(sorted(packages))
+
+
+def _member(table: dict[str, str], name: str, role: str) -> Any:
+    if name not in table:
+        raise EngineError(
+            f"No {role} is called '{name}'.", hint=f"There is: {', '.join(sorted(table))}."
+        )
+    module, _, attribute = table[name].partition(":")
+    try:
+        return getattr(import_module(module), attribute)()
+    except ModuleNotFoundError as error:
+        extra = f"s2st[{EXTRAS[name]}]" if name in EXTRAS else error.name
+        raise EngineError(
+            f"The {role} '{name}' needs the package '{error.name}', which is not installed.",
+            hint=f"pip install '{extra}'",
+        ) from error

@@ -1,0 +1,1 @@
+"""Translators of the cascade, one a file."""

@@ -1,0 +1,224 @@
+"""Apertium, rule-based translation, kept alive: one pipeline of processes for each mode.
+
+A mode is a pipeline of programs described in a file. Started for every sentence it costs 145 to
+360 ms; kept alive, with every program's null-flush option `-z`, a sentence is written followed by
+NUL and its translation read up to NUL, in a few milliseconds.
+"""
+
+import logging
+import os
+import re
+import select
+import shlex
+import shutil
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from engine.cascade.translator import UNCLEAR
+from engine.errors import EngineError, LanguageError
+
+logger = logging.getLogger(__name__)
+
+MODES_DIRS = (Path("/usr/share/apertium/modes"), Path("/usr/local/share/apertium/modes"))
+ROUTES: dict[str, tuple[str, ...]] = {
+    "spa": ("eng-spa",),
+    "cat": ("eng-cat",),
+    "glg": ("en-gl",),
+    "epo": ("en-eo",),
+    "por": ("eng-spa", "es-pt"),
+    "ita": ("eng-spa", "spa-ita"),
+    "fra": ("eng-spa", "es-fr"),
+}
+"""Modes from English to each target; two modes translate by way of Spanish."""
+PACKAGES = {
+    "eng-spa": "apertium-eng-spa",
+    "eng-cat": "apertium-eng-cat",
+    "en-gl": "apertium-en-gl",
+    "en-eo": "apertium-eo-en",
+    "es-pt": "apertium-es-pt",
+    "spa-ita": "apertium-spa-ita",
+    "es-fr": "apertium-fr-es",
+}
+"""Debian package of each mode."""
+TIMEOUT_S = 20.0
+"""A sentence takes milliseconds and a cold start a second; longer means it hangs."""
+
+_SPECIAL = re.compile(r"([\\\[\]{}^$/@<>])")
+_END = ".[][\n]"
+"""What the plain-text deformatter puts behind the last sentence, so that it counts as ended."""
+_ESCAPED = re.compile(r"\\(.)")
+
+
+class ApertiumTranslator:
+    """`Translator` from English. Pipelines are shared by streams and entered one at a time."""
+
+    targets = frozenset(ROUTES)
+
+    def __init__(self, modes_dirs: tuple[Path, ...] = MODES_DIRS) -> None:
+        self._modes_dirs = modes_dirs
+        self._pipelines: dict[str, Pipeline] = {}
+        self._lock = threading.Lock()
+
+    def start(self, target: str) -> None:
+        for mode in _route(target):
+            self._pipeline(mode).start()
+
+    def translate(self, text: str, target: str) -> str:
+        for mode in _route(target):
+            text = self._pipeline(mode).translate(text)
+        return text
+
+    def close(self) -> None:
+        with self._lock:
+            pipelines = list(self._pipelines.values())
+        for pipeline in pipelines:
+            pipeline.close()
+
+    def _pipeline(self, mode: str) -> "Pipeline":
+        with self._lock:
+            if mode not in self._pipelines:
+                self._pipelines[mode] = Pipeline(mode, mode_file(mode, self._modes_dirs))
+            return self._pipelines[mode]
+
+
+def mode_file(mode: str, modes_dirs: tuple[Path, ...] = MODES_DIRS) -> Path:
+    """Where a mode is described. Raises `EngineError` with the package that brings it."""
+    for folder in modes_dirs:
+        path = folder / f"{mode}.mode"
+        if path.is_file():
+            return path
+    raise EngineError(
+        f"Apertium's mode '{mode}' is not installed.", hint=f"apt install {PACKAGES[mode]}"
+    )
+
+
+def _route(target: str) -> tuple[str, ...]:
+    try:
+        return ROUTES[target]
+    except KeyError:
+        raise LanguageError(f"Apertium does not translate English to '{target}' here.") from None
+
+
+class Pipeline:
+    """The programs of one mode, joined by pipes."""
+
+    def __init__(self, mode: str, path: Path) -> None:
+        self._mode = mode
+        self._commands = _read_mode(path)
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._lock = threading.RLock()
+
+    def start(self) -> None:
+        """Start the programs, unless they run. They go on loading while this returns."""
+        with self._lock:
+            if self._processes and all(process.poll() is None for process in self._processes):
+                return
+            self.close()
+            before = subprocess.PIPE
+            try:
+                for command in self._commands:
+                    # A session of their own keeps Ctrl-C in a terminal away from them: we end them.
+                    process = subprocess.Popen(
+                        command,
+                        stdin=before,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.DEVNULL,
+                        start_new_session=True,
+                    )
+                    if self._processes:
+                        last = self._processes[-1].stdout
+                        assert last is not None
+                        last.close()  # or the reader before would never see its end
+                    self._processes.append(process)
+                    assert process.stdout is not None
+                    before = process.stdout.fileno()
+            except OSError as error:
+                self.close()
+                raise EngineError(
+                    f"Apertium's program '{command[0]}' could not be started ({error.strerror}).",
+                    hint="`s2st doctor` says what is missing.",
+                ) from error
+
+    def translate(self, text: str) -> str:
+        """Translate one sentence or clause; a dead pipeline is started again once."""
+        message = f"{_escape(text)}{_END}".encode() + b"\0"
+        with self._lock:
+            for attempt in (1, 2):
+                self.start()
+                try:
+                    return _unescape(self._exchange(message))
+                except OSError as error:
+                    self.close()
+                    logger.warning("Apertium's %s died (%s), attempt %d", self._mode, error, attempt)
+        raise EngineError(
+            f"Apertium's mode '{self._mode}' died twice over one sentence.",
+            hint=f"Try `echo hello | apertium {self._mode}`, or reinstall "
+            f"{PACKAGES.get(self._mode, 'apertium')}.",
+        )
+
+    def _exchange(self, message: bytes) -> str:
+        """Write one message, read one answer. Raises OSError when the pipeline is dead or hangs."""
+        first, last = self._processes[0].stdin, self._processes[-1].stdout
+        assert first is not None and last is not None
+        first.write(message)
+        first.flush()
+        answer = b""
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while not answer.endswith(b"\0"):
+            ready, _, _ = select.select([last], [], [], max(0.0, deadline_s - time.monotonic()))
+            if not ready:
+                raise TimeoutError(f"no answer within {TIMEOUT_S:.0f} s")
+            piece = os.read(last.fileno(), 65536)
+            if not piece:
+                raise BrokenPipeError("it ended")
+            answer += piece
+        return answer[:-1].decode("utf-8", errors="replace")
+
+    def close(self) -> None:
+        with self._lock:
+            for process in self._processes:
+                process.kill()
+            for process in self._processes:
+                process.wait()
+                for pipe in (process.stdin, process.stdout):
+                    if pipe is not None:
+                        try:
+                            pipe.close()
+                        except OSError:  # unsent bytes for a dead reader
+                            logger.debug("closing %s lost unsent text", self._mode)
+            self._processes = []
+
+
+def _read_mode(path: Path) -> list[list[str]]:
+    """The argument lists of a mode file, `a '$1' b | c '$2'`, each with `-z` in front.
+
+    `$1` is the generator's option (`-n`: unknown words go through unmarked), `$2` the tagger's.
+    """
+    commands = []
+    for stage in path.read_text(encoding="utf-8").strip().split("|"):
+        words = [
+            "-n" if word == "$1" else word for word in shlex.split(stage) if word != "$2"
+        ]
+        program = shutil.which(words[0])
+        if program is None:
+            raise EngineError(
+                f"Apertium's program '{words[0]}' is not installed.",
+                hint="apt install apertium apertium-lex-tools apertium-separable "
+                "apertium-anaphora cg3",
+            )
+        commands.append([program, "-z", *words[1:]])
+    return commands
+
+
+def _escape(text: str) -> str:
+    """Plain text in Apertium's stream format. `[unclear]` becomes a blank, which no rule touches."""
+    pieces = text.replace("\0", " ").split(UNCLEAR)
+    return UNCLEAR.join(_SPECIAL.sub(r"\\\1", piece) for piece in pieces)
+
+
+def _unescape(answer: str) -> str:
+    text = _ESCAPED.sub(r"\1", answer.removesuffix(_END))
+    text = re.sub(r"\s+", " ", text).strip()
+    return re.sub(r" ([.,;:!?])", r"\1", text)

@@ -1,0 +1,83 @@
+"""From recognised words to sentences: case, unclear words, and where to cut."""
+
+from collections.abc import Sequence
+
+from engine.cascade.translator import UNCLEAR
+from engine.events import Word
+
+MIN_PAUSE_S = 0.08
+"""A shorter gap between words is no pause worth cutting at."""
+MIN_TAIL_S = 0.3
+"""Words this close to the end of a cut stretch may themselves be cut in half."""
+
+
+def cut_point(words: Sequence[Word], length_s: float) -> float:
+    """Where to cut speech that goes on: a time in seconds, at a word boundary.
+
+    The longest pause in the second half wins; without one, the last word boundary that leaves
+    `MIN_TAIL_S`; without that, the end.
+    """
+    latest_s = length_s - MIN_TAIL_S
+    best_s, longest_s = 0.0, MIN_PAUSE_S
+    last_boundary_s = 0.0
+    for word, following in zip(words, words[1:], strict=False):
+        if not length_s / 2 <= word.end_s <= latest_s:
+            continue
+        last_boundary_s = word.end_s
+        pause_s = following.start_s - word.end_s
+        if pause_s >= longest_s:
+            best_s, longest_s = (word.end_s + following.start_s) / 2, pause_s
+    if words and words[-1].end_s <= latest_s:  # the pause that the cut itself may lie in
+        pause_s = length_s - words[-1].end_s
+        if pause_s >= longest_s:
+            best_s = words[-1].end_s + min(pause_s / 2, MIN_TAIL_S)
+    return best_s or last_boundary_s or length_s
+
+
+def mark_unclear(words: Sequence[Word], min_confidence: float) -> tuple[Word, ...]:
+    """Each run of words whose confidence is too low becomes one `[unclear]` over its span."""
+    marked: list[Word] = []
+    for word in words:
+        if word.confidence is None or word.confidence >= min_confidence:
+            marked.append(word)
+        elif marked and marked[-1].text == UNCLEAR:
+            before = marked[-1]
+            low = min(before.confidence or 0.0, word.confidence)
+            marked[-1] = Word(UNCLEAR, before.start_s, word.end_s, low)
+        else:
+            marked.append(Word(UNCLEAR, word.start_s, word.end_s, word.confidence))
+    return tuple(marked)
+
+
+def mostly_unclear(words: Sequence[Word], min_confidence: float) -> bool:
+    """Whether more than half of the words are below the confidence."""
+    unclear = sum(word.confidence is not None and word.confidence < min_confidence for word in words)
+    return 2 * unclear > len(words)
+
+
+def as_sentence(
+    words: Sequence[Word], *, begins: bool, ends: bool
+) -> tuple[tuple[Word, ...], str]:
+    """Words with the case and full stop that recognised text lacks, and their text.
+
+    Translation by rules reads "I" and sentence borders by them.
+    """
+    texts = [_capital_i(word.text) for word in words]
+    if begins and texts and texts[0] != UNCLEAR:
+        texts[0] = texts[0][:1].upper() + texts[0][1:]
+    if ends and texts:
+        texts[-1] += "."
+    cased = tuple(
+        Word(text, word.start_s, word.end_s, word.confidence)
+        for text, word in zip(texts, words, strict=True)
+    )
+    return cased, " ".join(texts)
+
+
+def speakable(text: str) -> str:
+    """Text without what should not be said: an unclear stretch becomes a short pause."""
+    return text.replace(UNCLEAR, ", ").strip(" ,.")
+
+
+def _capital_i(text: str) -> str:
+    return "I" + text[1:] if text == "i" or text.startswith("i'") else text

@@ -1,0 +1,79 @@
+"""When translated speech is heard, and how fast it is spoken."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from audio_io.chunk import AudioChunk
+from audio_io.stretch import Stretch
+from engine.events import TargetAudio
+
+
+class Pacer(Protocol):
+    """Places the speech of one language. Belongs to one stream."""
+
+    def pace(self, event: TargetAudio) -> Iterator[AudioChunk]:
+        """The event's sound, with `start_sample` counted in the output."""
+
+    @property
+    def lag_s(self) -> float:
+        """How long after its source the speech placed last ends, in seconds of stream time."""
+
+
+class OneAfterAnother:
+    """Every utterance follows the one before, after a short pause. Nothing is sped up."""
+
+    lag_s = 0.0
+
+    def __init__(self, pause_ms: int = 300) -> None:
+        self._pause_ms = pause_ms
+        self._utterance: int | None = None
+        self._next_sample = 0
+
+    def pace(self, event: TargetAudio) -> Iterator[AudioChunk]:
+        chunk = event.chunk
+        if self._utterance not in (None, event.utterance):
+            self._next_sample += chunk.sample_rate_hz * self._pause_ms // 1000
+        self._utterance = event.utterance
+        yield AudioChunk(chunk.samples, chunk.sample_rate_hz, self._next_sample)
+        self._next_sample += len(chunk.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineConfig:
+    max_speed: float = 1.3
+    """How much faster than it was made speech may be played to keep up."""
+
+    def __post_init__(self) -> None:
+        if not 1.0 <= self.max_speed <= 2.0:
+            raise ValueError(f"max_speed {self.max_speed} is not between 1 and 2")
+
+
+class Timeline:
+    """Speech starts no earlier than its source, and is sped up when it would end after it.
+
+        source   |---- a ----|-- b --|        |- c -|
+        output   |---- a -----|--- b ---|     |- c -|      b is faster, c is in time again
+    """
+
+    def __init__(self, config: TimelineConfig | None = None) -> None:
+        self._config = config or TimelineConfig()
+        self._next_sample = 0
+        self._lag_s = 0.0
+
+    @property
+    def lag_s(self) -> float:
+        return self._lag_s
+
+    def pace(self, event: TargetAudio) -> Iterator[AudioChunk]:
+        chunk = event.chunk
+        rate = chunk.sample_rate_hz
+        start_sample = max(self._next_sample, round(event.start_s * rate))
+        room = max(1, round(event.end_s * rate) - start_sample)
+        speed = min(self._config.max_speed, max(1.0, len(chunk.samples) / room))
+        samples = chunk.samples
+        if speed > 1.0:
+            samples = Stretch(rate, speed).process(samples, last=True)
+        self._next_sample = start_sample + len(samples)
+        self._lag_s = self._next_sample / rate - event.end_s
+        yield AudioChunk(samples, rate, start_sample)

@@ -1,0 +1,232 @@
+"""Engines by name: what they cover, what they need, and which one fits a request.
+
+Nothing heavy is imported here; an engine's code is reached by its dotted path when it is loaded.
+Other packages add engines by an entry point in the group `s2st.engines` that names an
+`EngineSpec`; theirs come after the built-in ones.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from engine.agent import Agent, StreamRequest, Task
+from engine.errors import EngineError, LanguageError, UnknownEngineError
+from engine.languages import language_name
+
+logger = logging.getLogger(__name__)
+
+ENTRY_POINT_GROUP = "s2st.engines"
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """What every engine may be told when it is loaded."""
+
+    voice_detector: str = "pocketsphinx"
+    """Name of the voice detector in front of the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Something an engine needs that is not on this machine."""
+
+    what: str
+    remedy: str
+    """The line to type."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """One engine, described without loading it."""
+
+    name: str
+    summary: str
+    sources: frozenset[str]
+    """Languages it hears, ISO 639-3."""
+    text_targets: frozenset[str]
+    """Languages it writes."""
+    speech_targets: frozenset[str]
+    """Languages it speaks."""
+    input_rate_hz: int
+    """Sample rate of the sound it wants."""
+    output_rate_hz: int
+    """Sample rate of the speech it makes."""
+    loader: str
+    """`module:function` that takes `LoadOptions` and gives the agent."""
+    probe: str
+    """`module:function` that takes a `StreamRequest` and lists what is `Missing` for it."""
+    modes: frozenset[str] = frozenset({"file", "live"})
+    notice: str = ""
+    """What a user must know on every run; empty for an engine that needs no warning."""
+    remarks: Mapping[str, str] = field(default_factory=dict)
+    """What is special about a target language."""
+
+    def uncovered(self, request: StreamRequest) -> str:
+        """Why the engine does not cover a request; empty when it does."""
+        if request.source is not None and request.source not in self.sources:
+            return (
+                f"hears only {_names(self.sources)}, not {language_name(request.source)} "
+                f"({request.source})"
+            )
+        if request.task is Task.ASR:
+            return ""
+        covered = self.text_targets
+        verb = "writes"
+        if request.task is Task.S2ST:
+            covered, verb = covered & self.speech_targets, "speaks"
+        for target in request.targets:
+            if target not in covered:
+                return (
+                    f"{verb} only {_names(covered)}, not {language_name(target)} ({target})"
+                )
+        return ""
+
+    def missing(self, request: StreamRequest) -> list[Missing]:
+        found: list[Missing] = _resolve(self.probe)(request)
+        return found
+
+    def load(self, options: LoadOptions) -> Agent[Any, Any, Any]:
+        """The engine itself. Raises `EngineError` when something it needs is missing."""
+        agent: Agent[Any, Any, Any] = _resolve(self.loader)(options)
+        return agent
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An engine, and why it was taken."""
+
+    spec: EngineSpec
+    why: str
+
+
+_PIVOT = "by way of Spanish, lower quality"
+
+BUILT_IN: tuple[EngineSpec, ...] = (
+    EngineSpec(
+        name="cascade",
+        summary="offline draft engine: pocketsphinx, Apertium, espeak-ng",
+        sources=frozenset({"eng"}),
+        text_targets=frozenset({"spa", "cat", "glg", "epo", "por", "ita", "fra"}),
+        speech_targets=frozenset({"spa", "cat", "glg", "epo", "por", "ita", "fra"}),
+        input_rate_hz=16_000,
+        output_rate_hz=22_050,
+        loader="engine.cascade.loading:load",
+        probe="engine.cascade.loading:missing",
+        notice=(
+            "cascade is a draft engine: on clean, read English about one word in four is wrong, "
+            "on spontaneous or noisy speech about every second one. "
+            "Take its translations for a hint, and check them."
+        ),
+        remarks={
+            "glg": "spoken with a Portuguese voice: espeak-ng has no Galician one",
+            "por": _PIVOT,
+            "ita": _PIVOT,
+            "fra": _PIVOT,
+        },
+    ),
+)
+
+
+def engines() -> tuple[EngineSpec, ...]:
+    """All engines in the order in which `auto` tries them."""
+    found = list(BUILT_IN)
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            spec = point.load()
+        except Exception as error:  # foreign code: whatever it raises must not stop ours
+            logger.warning("The engine '%s' (%s) cannot be used: %s", point.name, point.value, error)
+            continue
+        if not isinstance(spec, EngineSpec):
+            logger.warning("%s is not an EngineSpec and is left out", point.value)
+        elif any(spec.name == other.name for other in found):
+            logger.warning("A second engine called '%s' (%s) is left out", spec.name, point.value)
+        else:
+            found.append(spec)
+    return tuple(found)
+
+
+def choose_engine(
+    name: str, request: StreamRequest, mode: str, specs: Sequence[EngineSpec] | None = None
+) -> Choice:
+    """The engine called `name`, or for `auto` the first that covers the request, suits the mode
+    and has all it needs. Never downloads. Raises an error that says what would help."""
+    specs = engines() if specs is None else specs
+    if name != AUTO:
+        return Choice(_named(name, request, mode, specs), "as asked")
+    reasons: list[str] = []
+    incomplete: list[tuple[EngineSpec, list[Missing]]] = []
+    for spec in specs:
+        reason = spec.uncovered(request) or _unsuited(spec, mode)
+        if reason:
+            reasons.append(f"{spec.name} {reason}")
+            continue
+        missing = spec.missing(request)
+        if not missing:
+            skipped = [f"{other.name} is not complete" for other, _ in incomplete]
+            why = "the first that covers " + describe(request)
+            return Choice(spec, "; ".join([why, *skipped]))
+        incomplete.append((spec, missing))
+    if incomplete:
+        raise _incomplete(*incomplete[0])
+    raise LanguageError(
+        f"No engine here covers {describe(request)}: {'; '.join(reasons)}.",
+        hint="`s2st languages` lists what each one covers.",
+    )
+
+
+def describe(request: StreamRequest) -> str:
+    """A request in words: `English to Spanish`."""
+    source = "any language" if request.source is None else language_name(request.source)
+    if request.task is Task.ASR:
+        return f"{source} as text"
+    return f"{source} to {' and '.join(language_name(target) for target in request.targets)}"
+
+
+def _named(
+    name: str, request: StreamRequest, mode: str, specs: Sequence[EngineSpec]
+) -> EngineSpec:
+    spec = next((spec for spec in specs if spec.name == name), None)
+    if spec is None:
+        known = ", ".join([AUTO, *(spec.name for spec in specs)])
+        raise UnknownEngineError(f"No engine is called '{name}'.", hint=f"There is: {known}.")
+    reason = spec.uncovered(request)
+    if reason:
+        title = "The draft engine" if spec.notice else f"The engine '{name}'"
+        raise LanguageError(
+            f"{title} {reason}.", hint="`s2st languages` lists what each engine covers."
+        )
+    reason = _unsuited(spec, mode)
+    if reason:
+        raise UnknownEngineError(f"The engine '{name}' {reason}.")
+    missing = spec.missing(request)
+    if missing:
+        raise _incomplete(spec, missing)
+    return spec
+
+
+def _unsuited(spec: EngineSpec, mode: str) -> str:
+    return "" if mode in spec.modes else f"does not suit `s2st {mode}`"
+
+
+def _incomplete(spec: EngineSpec, missing: list[Missing]) -> EngineError:
+    what = " and ".join(item.what for item in missing)
+    return EngineError(
+        f"The engine '{spec.name}' is not complete: {what} missing.",
+        hint="Type: " + " && ".join(item.remedy for item in missing),
+    )
+
+
+def _names(codes: frozenset[str]) -> str:
+    names = sorted(language_name(code) for code in codes)
+    if len(names) > 8:
+        return f"{len(names)} languages"
+    return " and ".join(names) if len(names) < 3 else ", ".join(names[:-1]) + f" and {names[-1]}"
+
+
+def _resolve(path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    return getattr(import_module(module), attribute)

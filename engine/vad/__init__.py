@@ -1,0 +1,1 @@
+"""Voice detection: is somebody speaking?"""
