@@ -132,6 +132,8 @@ def _job(
     if not targets:
         targets = (DEFAULT_TARGET_OF_ENGLISH if source == "eng" else DEFAULT_TARGET,)
         _note_once(f"--tgt not given: taking {_named(targets[0])}", assembled.notes)
+    if len(targets) > 1:  # the transcript is written anyway
+        targets = tuple(target for target in targets if target != source)
     job = Job(item, engine, source, targets)
     if (source, targets) not in chosen:
         chosen[source, targets] = _choose(job, assembled)
@@ -164,4 +166,3 @@ def _named(code: str) -> str:
 def _note_once(note: str, notes: list[str]) -> None:
     if note not in notes:
         notes.append(note)
-

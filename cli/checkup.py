@@ -29,9 +29,13 @@ def findings() -> Iterator[Finding]:
     yield _stretch()
     for extra, (module, purpose) in EXTRAS.items():
         there = find_spec(module) is not None
-        remedy = f"{sys.executable} -m pip install 's2st[{extra}]'"
+        remedy = f"scripts/setup {extra}"
         yield Finding(
-            f"extra {extra}", there, purpose if there else f"not installed: {purpose}", remedy, False
+            f"extra {extra}",
+            there,
+            purpose if there else f"not installed: {purpose}",
+            remedy,
+            False,
         )
 
 

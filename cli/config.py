@@ -1,6 +1,7 @@
 """`s2st config`: defaults from a TOML file and `S2ST_*` variables, under the command line."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,7 +102,7 @@ def _read(path: Path) -> dict[str, Any]:
     return settings
 
 
-def _check(path: Path, found: dict[str, Any], known: dict[str, type], place: str) -> None:
+def _check(path: Path, found: dict[str, Any], known: Mapping[str, type], place: str) -> None:
     for key, value in found.items():
         if key not in known:
             raise UsageError(

@@ -46,5 +46,3 @@ def doctor(json: Json = False) -> None:
         if finding.remedy and not finding.works:
             print(f"         {finding.remedy}")
     raise typer.Exit(0 if healthy else 1)
-
-

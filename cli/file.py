@@ -7,16 +7,17 @@ import typer
 
 from cli.options import LANGUAGES, RESULTS, RUNNING, Engine, Json, Source, Targets, split_words
 
-EXAMPLES = """
-Examples:
-
-  s2st file talk.mp3 --tgt spa                   talk.spa.wav, talk.spa.srt, talk.eng.srt\n
-  s2st file lectures/ --tgt spa,cat --jobs 2     every recording of a folder, two at once\n
-  s2st file film.mp4 --tgt spa --mix-original -18    dubbed, the original quietly below\n
-  s2st file test.tsv --output out --resume       a manifest, going on where it stopped\n
-  arecord -f S16_LE -r 16000 | s2st file - --tgt spa --format txt\n
-  s2st file talk.mp3 --tgt eng --format txt      only what was said
-"""
+EXAMPLES = "\n\n".join(
+    (
+        "[bold]Examples[/]",
+        "s2st file talk.mp3 --tgt spa  [dim]talk.spa.wav and subtitles[/]",
+        "s2st file talks/ --tgt spa,cat --jobs 2  [dim]a folder, two at once[/]",
+        "s2st file film.mp4 --mix-original -18  [dim]dubbed over the original[/]",
+        "s2st file test.tsv -o out --resume  [dim]on where it stopped[/]",
+        "s2st file talk.mp3 --tgt eng --format txt  [dim]only what was said[/]",
+        "arecord -f S16_LE -r 16000 | s2st file - --rate 16000  [dim]from a pipe[/]",
+    )
+)
 
 
 def file(
@@ -37,7 +38,7 @@ def file(
             min=0.0,
             max=1.0,
             envvar="S2ST_MIN_CONFIDENCE",
-            help="Words less sure than this become [unclear]; 0 keeps all. "
+            help="Words less sure than this become \\[unclear]; 0 keeps all. "
             "Not given: the engine's own.",
             rich_help_panel=LANGUAGES,
         ),

@@ -63,7 +63,7 @@ def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
     elif path.suffix.lower() == ".tsv":
         yield from _manifest(path, options)
     elif not path.exists() and glob.has_magic(argument):
-        matches = sorted(glob.glob(argument, recursive=True))
+        matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  absolute ones too
         if not matches:
             raise UsageError(f"No file matches '{argument}'.")
         for match in matches:

@@ -40,7 +40,11 @@ Engine = Annotated[
 ]
 Json = Annotated[
     bool,
-    typer.Option("--json", help="One JSON record a line on standard output, for programs."),
+    typer.Option(
+        "--json",
+        help="One JSON record a line on standard output, for programs.",
+        rich_help_panel=RESULTS,
+    ),
 ]
 
 

@@ -30,7 +30,8 @@ class _RealTimeFactor(ProgressColumn):
     """Time taken for each second of sound."""
 
     def render(self, task: Task) -> Text:
-        if not task.completed or task.elapsed is None or not task.fields.get("sound"):
+        # The first seconds hold the engine's loading, and would promise too little.
+        if task.completed < 10.0 or task.elapsed is None or not task.fields.get("sound"):
             return Text("")
         return Text(f"{task.elapsed / task.completed:.2f} x real time", style="dim")
 
@@ -50,7 +51,8 @@ class Reporter:
         self._json = json
         self._verbose = verbose
         self._shows_text = jobs == 1 and not json
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = Console(stderr=True, highlight=False)
+        self._console.soft_wrap = not self._console.is_terminal
         self._bars = Progress(
             TextColumn("{task.description}", table_column=None),
             BarColumn(bar_width=24),
@@ -110,10 +112,12 @@ class Reporter:
                 f"{lost.start_s:.1f} s on is missing: {lost.reason}. The rest was translated."
             )
         if not outcome.utterances:
-            self.warn(f"{job.input.label}: no speech was found in {outcome.heard_s:.1f} s of sound.")
+            self.warn(
+                f"{job.input.label}: no speech was found in {outcome.heard_s:.1f} s of sound."
+            )
         names = " ".join(path.name for path in job.outputs(self._plan).values())
         factor = outcome.elapsed_s / outcome.heard_s if outcome.heard_s else 0.0
-        said = f"{outcome.utterances} utterances"
+        said = f"{outcome.utterances} utterance{'' if outcome.utterances == 1 else 's'}"
         if outcome.unspoken:
             said += f", {outcome.unspoken} of them too unclear to speak"
         if self._plan.timeline and outcome.lag_s > 0.5:
@@ -138,9 +142,7 @@ class Reporter:
         if self._verbose and error.__traceback__ is not None:
             from rich.traceback import Traceback
 
-            self._console.print(
-                Traceback.from_exception(type(error), error, error.__traceback__)
-            )
+            self._console.print(Traceback.from_exception(type(error), error, error.__traceback__))
         seen = str(error) if isinstance(error, S2stError) else _unexpected(error)
         label = job.input.label
         # Errors of reading name the file themselves.

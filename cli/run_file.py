@@ -69,9 +69,9 @@ def _check_inputs_are_safe(run: Assembled) -> None:
 def _check_nothing_exists(jobs: Sequence[Job], plan: FilePlan) -> None:
     existing = [path for job in jobs for path in job.outputs(plan).values() if path.exists()]
     if existing:
-        others = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        others = f" and {len(existing) - 1} more exist" if len(existing) > 1 else " exists"
         raise UsageError(
-            f"'{existing[0]}'{others} exists already.",
+            f"'{existing[0]}'{others} already.",
             hint="--resume goes on with what is not finished, --overwrite replaces all.",
         )
 

@@ -52,8 +52,8 @@ class Translator:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for _, agent in self._engines.values():
-            agent.close()
+        for engine in self._engines.values():
+            engine[1].close()
 
     def do(
         self,
@@ -206,4 +206,3 @@ def _count(stamped: Stamped, outcome: Outcome, outputs: _Outputs) -> None:
     elif isinstance(event, TargetAudio):
         lags = [voice.pacer.lag_s for voice in outputs.voices.values()]
         outcome.lag_s = max([outcome.lag_s, *lags])
-

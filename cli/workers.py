@@ -66,10 +66,9 @@ def run_workers(jobs: Sequence[Job], plan: FilePlan, count: int, listener: Liste
         while busy := [worker for worker in workers if worker.job is not None]:
             wait([worker.connection for worker in busy])
             for worker in busy:
-                if not worker.connection.poll():
-                    continue
-                if not worker.hear(listener):  # it died
-                    workers[workers.index(worker)] = worker = _Worker(plan)
+                if worker.connection.poll() and not worker.hear(listener):
+                    workers[workers.index(worker)] = _Worker(plan)  # it died
+            for worker in workers:
                 if worker.job is None and waiting:
                     worker.give(waiting.pop())
     finally:
@@ -230,5 +229,3 @@ def _stop(workers: Sequence[_Worker]) -> None:
         if worker.process.is_alive():
             worker.process.kill()
             worker.process.join()
-
-

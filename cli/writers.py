@@ -120,5 +120,3 @@ def _committed(event: Event, language: str) -> SourceText | TargetText | None:
     if isinstance(event, SourceText | TargetText) and event.committed:
         return event if event.language == language else None
     return None
-
-

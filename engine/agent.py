@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-ItemIn = TypeVar("ItemIn", contravariant=True)
-ItemOut = TypeVar("ItemOut", covariant=True)
+ItemIn = TypeVar("ItemIn")
+ItemOut = TypeVar("ItemOut")
 State = TypeVar("State")
 
 
@@ -40,7 +40,8 @@ class StreamRequest:
     partials: bool = True
     """Whether anybody looks at uncommitted text. It never changes what is committed."""
     min_confidence: float | None = None
-    """Words less sure than this become `[unclear]`; None takes the engine's default, 0 keeps all."""
+    """Words less sure than this become `[unclear]`. None takes the engine's default, 0 keeps
+    all."""
     policy: object | None = None
     """The engine's own frozen dataclass of options for one stream; None takes its defaults."""
 

@@ -3,7 +3,6 @@
 Codes are those of Meta's Seamless models: ISO 639-3, with `cmn_Hant` for Mandarin in traditional
 characters. The table holds the languages these models hear or write, and a few more.
 """
-# ruff: noqa: RUF001  The letters of many languages are meant as they stand.
 
 import difflib
 import re

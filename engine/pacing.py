@@ -52,8 +52,8 @@ class TimelineConfig:
 class Timeline:
     """Speech starts no earlier than its source, and is sped up when it would end after it.
 
-        source   |---- a ----|-- b --|        |- c -|
-        output   |---- a -----|--- b ---|     |- c -|      b is faster, c is in time again
+    source   |---- a ----|-- b --|        |- c -|
+    output   |---- a -----|--- b ---|     |- c -|      b is faster, c is in time again
     """
 
     def __init__(self, config: TimelineConfig | None = None) -> None:

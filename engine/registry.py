@@ -65,6 +65,11 @@ class EngineSpec:
     remarks: Mapping[str, str] = field(default_factory=dict)
     """What is special about a target language."""
 
+    @property
+    def title(self) -> str:
+        """What to call it where a sentence is about it."""
+        return f"the draft engine '{self.name}'" if self.notice else f"the engine '{self.name}'"
+
     def uncovered(self, request: StreamRequest) -> str:
         """Why the engine does not cover a request; empty when it does."""
         if request.source is not None and request.source not in self.sources:
@@ -80,9 +85,7 @@ class EngineSpec:
             covered, verb = covered & self.speech_targets, "speaks"
         for target in request.targets:
             if target not in covered:
-                return (
-                    f"{verb} only {_names(covered)}, not {language_name(target)} ({target})"
-                )
+                return f"{verb} only {_names(covered)}, not {language_name(target)} ({target})"
         return ""
 
     def missing(self, request: StreamRequest) -> list[Missing]:
@@ -138,7 +141,9 @@ def engines() -> tuple[EngineSpec, ...]:
         try:
             spec = point.load()
         except Exception as error:  # foreign code: whatever it raises must not stop ours
-            logger.warning("The engine '%s' (%s) cannot be used: %s", point.name, point.value, error)
+            logger.warning(
+                "The engine '%s' (%s) cannot be used: %s", point.name, point.value, error
+            )
             continue
         if not isinstance(spec, EngineSpec):
             logger.warning("%s is not an EngineSpec and is left out", point.value)
@@ -162,7 +167,7 @@ def choose_engine(
     for spec in specs:
         reason = spec.uncovered(request) or _unsuited(spec, mode)
         if reason:
-            reasons.append(f"{spec.name} {reason}")
+            reasons.append(f"{spec.title} {reason}")
             continue
         missing = spec.missing(request)
         if not missing:
@@ -186,18 +191,15 @@ def describe(request: StreamRequest) -> str:
     return f"{source} to {' and '.join(language_name(target) for target in request.targets)}"
 
 
-def _named(
-    name: str, request: StreamRequest, mode: str, specs: Sequence[EngineSpec]
-) -> EngineSpec:
+def _named(name: str, request: StreamRequest, mode: str, specs: Sequence[EngineSpec]) -> EngineSpec:
     spec = next((spec for spec in specs if spec.name == name), None)
     if spec is None:
         known = ", ".join([AUTO, *(spec.name for spec in specs)])
         raise UnknownEngineError(f"No engine is called '{name}'.", hint=f"There is: {known}.")
     reason = spec.uncovered(request)
     if reason:
-        title = "The draft engine" if spec.notice else f"The engine '{name}'"
         raise LanguageError(
-            f"{title} {reason}.", hint="`s2st languages` lists what each engine covers."
+            f"T{spec.title[1:]} {reason}.", hint="`s2st languages` lists what each engine covers."
         )
     reason = _unsuited(spec, mode)
     if reason:

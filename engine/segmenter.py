@@ -1,8 +1,8 @@
 """`Segmenter`: cuts a stream of sound into utterances and drops the silence between them.
 
-    sound       ....ssssssssssss...........sssssss....
-    detector    ......ssssssssssss...........sssssss..   late by its reaction time
-    utterance  |pre-roll+speech+silence|   |...        what is handed on
+sound       ....ssssssssssss...........sssssss....
+detector    ......ssssssssssss...........sssssss..   late by its reaction time
+utterance  |pre-roll+speech+silence|   |...        what is handed on
 """
 
 from collections import deque
@@ -48,9 +48,7 @@ class SegmenterState:
 class Segmenter(Agent[AudioChunk, AudioChunk, SegmenterState]):
     """Yields the sound of utterances only. The last chunk of each says `Boundary.UTTERANCE`."""
 
-    def __init__(
-        self, detector: VoiceDetector[Any], config: SegmenterConfig | None = None
-    ) -> None:
+    def __init__(self, detector: VoiceDetector[Any], config: SegmenterConfig | None = None) -> None:
         self._detector = detector
         self._config = config or SegmenterConfig()
         self._frame_ms = 1000 * detector.frame_samples / detector.sample_rate_hz
@@ -80,7 +78,9 @@ class Segmenter(Agent[AudioChunk, AudioChunk, SegmenterState]):
             state.rest = silence(0)
             yield self._chunk(tail, start_sample, Boundary.STREAM)
 
-    def _hear(self, frame: Samples, start_sample: int, state: SegmenterState) -> Iterator[AudioChunk]:
+    def _hear(
+        self, frame: Samples, start_sample: int, state: SegmenterState
+    ) -> Iterator[AudioChunk]:
         voiced = self._detector.in_speech(frame, state.detector)
         if not state.speaking:
             if not voiced:

@@ -6,7 +6,6 @@ characters in a language written without spaces. Pieces gather in the open cue u
     speech   |--a---b--|          |-c-|-d-|
     cues     |  a b    |          | c d    |      0.4 s of speech are shown for a whole second
 """
-# ruff: noqa: RUF001  The punctuation of many languages is meant as it stands.
 
 import re
 import unicodedata

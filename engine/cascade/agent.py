@@ -164,9 +164,7 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
             yield UtteranceEnded(utterance, start_s, end_s, unspoken=NO_WORDS)
             return
         threshold = state.policy.min_confidence
-        timed = [
-            Word(w.text, start_s + w.start_s, start_s + w.end_s, w.confidence) for w in words
-        ]
+        timed = [Word(w.text, start_s + w.start_s, start_s + w.end_s, w.confidence) for w in words]
         shown, text = as_sentence(
             mark_unclear(timed, threshold), begins=not state.continues, ends=ends
         )

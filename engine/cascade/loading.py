@@ -80,8 +80,8 @@ def _member(table: dict[str, str], name: str, role: str) -> Any:
     try:
         return getattr(import_module(module), attribute)()
     except ModuleNotFoundError as error:
-        extra = f"s2st[{EXTRAS[name]}]" if name in EXTRAS else error.name
+        remedy = f"scripts/setup {EXTRAS[name]}" if name in EXTRAS else f"pip install {error.name}"
         raise EngineError(
             f"The {role} '{name}' needs the package '{error.name}', which is not installed.",
-            hint=f"pip install '{extra}'",
+            hint=f"Type: {remedy}",
         ) from error

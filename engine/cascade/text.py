@@ -1,6 +1,7 @@
 """From recognised words to sentences: case, unclear words, and where to cut."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from engine.cascade.translator import UNCLEAR
 from engine.events import Word
@@ -20,7 +21,7 @@ def cut_point(words: Sequence[Word], length_s: float) -> float:
     latest_s = length_s - MIN_TAIL_S
     best_s, longest_s = 0.0, MIN_PAUSE_S
     last_boundary_s = 0.0
-    for word, following in zip(words, words[1:], strict=False):
+    for word, following in pairwise(words):
         if not length_s / 2 <= word.end_s <= latest_s:
             continue
         last_boundary_s = word.end_s
@@ -51,13 +52,13 @@ def mark_unclear(words: Sequence[Word], min_confidence: float) -> tuple[Word, ..
 
 def mostly_unclear(words: Sequence[Word], min_confidence: float) -> bool:
     """Whether more than half of the words are below the confidence."""
-    unclear = sum(word.confidence is not None and word.confidence < min_confidence for word in words)
+    unclear = sum(
+        word.confidence is not None and word.confidence < min_confidence for word in words
+    )
     return 2 * unclear > len(words)
 
 
-def as_sentence(
-    words: Sequence[Word], *, begins: bool, ends: bool
-) -> tuple[tuple[Word, ...], str]:
+def as_sentence(words: Sequence[Word], *, begins: bool, ends: bool) -> tuple[tuple[Word, ...], str]:
     """Words with the case and full stop that recognised text lacks, and their text.
 
     Translation by rules reads "I" and sentence borders by them.

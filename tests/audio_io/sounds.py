@@ -14,7 +14,7 @@ import soundfile
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
-from audio_io.chunk import AudioChunk, Samples
+from audio_io.chunk import AudioChunk, Boundary, Samples
 
 CHIRP_HZ = (200.0, 2000.0)
 FFMPEG_BLOCK_MS = 100
@@ -113,6 +113,22 @@ def jumps(chunks: list[AudioChunk]) -> list[tuple[float, float]]:
         for before, after in itertools.pairwise(chunks)
         if after.start_sample != before.end_sample
     ]
+
+
+def assert_well_formed(chunks: list[AudioChunk], rate_hz: int, block_ms: int) -> None:
+    """What every source promises: even blocks, no gaps, one end."""
+    position = 0
+    for chunk in chunks:
+        assert chunk.start_sample == position
+        assert chunk.samples.dtype == np.float32
+        assert chunk.samples.ndim == 1
+        assert chunk.sample_rate_hz == rate_hz
+        position = chunk.end_sample
+    block = rate_hz * block_ms // 1000
+    assert all(len(chunk.samples) == block for chunk in chunks[:-1])
+    assert len(chunks[-1].samples) < block
+    assert [chunk.boundary for chunk in chunks[:-1]] == [Boundary.NONE] * (len(chunks) - 1)
+    assert chunks[-1].boundary is Boundary.STREAM
 
 
 def difference_db(heard: Samples, expected: NDArray[np.float32]) -> float:

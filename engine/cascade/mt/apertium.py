@@ -151,7 +151,9 @@ class Pipeline:
                     return _unescape(self._exchange(message))
                 except OSError as error:
                     self.close()
-                    logger.warning("Apertium's %s died (%s), attempt %d", self._mode, error, attempt)
+                    logger.warning(
+                        "Apertium's %s died (%s), attempt %d", self._mode, error, attempt
+                    )
         raise EngineError(
             f"Apertium's mode '{self._mode}' died twice over one sentence.",
             hint=f"Try `echo hello | apertium {self._mode}`, or reinstall "
@@ -198,9 +200,7 @@ def _read_mode(path: Path) -> list[list[str]]:
     """
     commands = []
     for stage in path.read_text(encoding="utf-8").strip().split("|"):
-        words = [
-            "-n" if word == "$1" else word for word in shlex.split(stage) if word != "$2"
-        ]
+        words = ["-n" if word == "$1" else word for word in shlex.split(stage) if word != "$2"]
         program = shutil.which(words[0])
         if program is None:
             raise EngineError(
@@ -213,7 +213,7 @@ def _read_mode(path: Path) -> list[list[str]]:
 
 
 def _escape(text: str) -> str:
-    """Plain text in Apertium's stream format. `[unclear]` becomes a blank, which no rule touches."""
+    """Plain text in Apertium's stream format, where `[unclear]` is a blank that no rule touches."""
     pieces = text.replace("\0", " ").split(UNCLEAR)
     return UNCLEAR.join(_SPECIAL.sub(r"\\\1", piece) for piece in pieces)
 

@@ -1,0 +1,97 @@
+"""The session: routing, stamps, lost sound, controls, and the end."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from audio_io.chunk import AudioChunk, Boundary, silence
+from engine.agent import StreamRequest
+from engine.events import AudioLost, Event, Stamped, TargetAudio, TargetText, UtteranceEnded
+from engine.pacing import OneAfterAnother
+from engine.session import Session, Voice
+from engine.stepper import DirectStepper
+from tests.fakes import FakeClock, ListSink, ListSource, ParrotAgent, ParrotState, chunks
+
+REQUEST = StreamRequest("eng", ("spa", "cat"))
+
+
+def test_speech_goes_to_the_sink_of_its_language_and_events_to_every_listener() -> None:
+    sinks = {"spa": ListSink(), "cat": ListSink()}
+    heard: list[Stamped] = []
+    also: list[Stamped] = []
+    sound = np.linspace(-1, 1, 3000, dtype=np.float32)
+    Session(
+        ListSource(chunks(sound)),
+        DirectStepper(ParrotAgent()),
+        REQUEST,
+        voices={code: Voice(OneAfterAnother(), sink) for code, sink in sinks.items()},
+        listeners=[heard.append, also.append],
+        clock=FakeClock(),
+    ).run()
+    for sink in sinks.values():
+        assert [chunk.samples.tobytes() for chunk, _ in sink.written] == [sound.tobytes()]
+    assert [type(stamped.event) for stamped in heard] == [
+        *(TargetText, TargetAudio, TargetText, TargetAudio, UtteranceEnded),
+    ]
+    assert also == heard
+    assert [stamped.emitted_at_s for stamped in heard] == [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert {stamped.heard_s for stamped in heard} == {3000 / 16000}
+
+
+def test_a_jump_in_the_source_is_told_as_lost_sound_before_what_follows() -> None:
+    first = AudioChunk(silence(1600), 16000)
+    last = AudioChunk(silence(1600), 16000, 8000, boundary=Boundary.STREAM)
+    heard: list[Event] = []
+    Session(
+        ListSource([first, last]),
+        DirectStepper(ParrotAgent()),
+        REQUEST,
+        listeners=[lambda stamped: heard.append(stamped.event)],
+    ).run()
+    assert heard[0] == AudioLost(0.1, 0.5, "it could not be read")
+    assert not any(isinstance(event, AudioLost) for event in heard[1:])
+
+
+def test_the_agent_is_told_how_much_speech_waits() -> None:
+    agent = ParrotAgent()
+    states: list[ParrotState] = []
+
+    class Stepper(DirectStepper):
+        def open(self, request: StreamRequest) -> ParrotState:
+            states.append(agent.new_state(request))
+            return states[-1]
+
+    sink = ListSink(queued_ms=1234.0)
+    voices = {"spa": Voice(OneAfterAnother(), sink)}
+    Session(ListSource(chunks(silence(10))), Stepper(agent), REQUEST, voices=voices).run()
+    assert {controls.queued_ms for controls in states[0].controls} == {1234.0}
+    assert states[0].released == 1
+
+
+def test_the_state_is_released_when_the_source_fails() -> None:
+    agent = ParrotAgent()
+    states: list[ParrotState] = []
+
+    class Stepper(DirectStepper):
+        def open(self, request: StreamRequest) -> ParrotState:
+            states.append(agent.new_state(request))
+            return states[-1]
+
+    class Broken(ListSource):
+        def __iter__(self) -> Iterator[AudioChunk]:
+            yield self.items[0]
+            raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        Session(Broken(chunks(silence(10))), Stepper(agent), REQUEST).run()
+    assert states[0].released == 1
+
+
+def test_progress_is_told_in_stream_time() -> None:
+    told: list[float] = []
+    source = ListSource(chunks(silence(4000), (1600,)))
+    session = Session(source, DirectStepper(ParrotAgent()), REQUEST, progress=told.append)
+    session.run()
+    assert told == [0.1, 0.2, 0.25, 0.25]
+    assert session.heard_s == 0.25
