@@ -45,8 +45,8 @@ class TimelineConfig:
     """How much faster than it was made speech may be played to keep up."""
 
     def __post_init__(self) -> None:
-        if not 1.0 <= self.max_speed <= 2.0:
-            raise ValueError(f"max_speed {self.max_speed} is not between 1 and 2")
+        if not 1.0 <= self.max_speed <= 1.3:
+            raise ValueError(f"max_speed {self.max_speed} is not between 1 and 1.3")
 
 
 class Timeline:

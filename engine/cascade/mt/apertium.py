@@ -48,6 +48,8 @@ TIMEOUT_S = 20.0
 _SPECIAL = re.compile(r"([\\\[\]{}^$/@<>])")
 _END = ".[][\n]"
 """What the plain-text deformatter puts behind the last sentence, so that it counts as ended."""
+_END_SEEN = b"[][\n]\0"
+"""What every complete answer ends with: the blank of `_END`, which no rule touches."""
 _ESCAPED = re.compile(r"\\(.)")
 
 
@@ -176,6 +178,9 @@ class Pipeline:
             if not piece:
                 raise BrokenPipeError("it ended")
             answer += piece
+        if not answer.endswith(_END_SEEN):
+            # Programs behind one that died end their own output properly: what came is not all.
+            raise BrokenPipeError("its answer was cut short")
         return answer[:-1].decode("utf-8", errors="replace")
 
     def close(self) -> None:

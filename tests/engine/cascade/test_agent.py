@@ -1,0 +1,290 @@
+"""The whole cascade with its real members, and its policy with members that count."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from shutil import which
+from typing import Any
+
+import numpy as np
+import pytest
+
+from audio_io.chunk import AudioChunk, Boundary, Samples, silence
+from engine.agent import Agent, StreamControls, StreamRequest, Task
+from engine.cascade.agent import CascadeAgent
+from engine.cascade.config import CascadePolicy
+from engine.cascade.loading import load
+from engine.errors import LanguageError
+from engine.events import (
+    NO_WORDS,
+    Event,
+    SourceText,
+    TargetAudio,
+    TargetText,
+    UtteranceEnded,
+    Word,
+)
+from engine.registry import LoadOptions
+from tests import agent_checks
+from tests.fakes import RATE_HZ, chunks, speech
+
+REQUEST = StreamRequest("eng", ("spa",), partials=False)
+
+whole = pytest.mark.skipif(
+    which("lt-proc") is None or which("espeak-ng") is None,
+    reason="Apertium or espeak-ng is not installed",
+)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Agent[AudioChunk, Event, Any]]:
+    made = load(LoadOptions())
+    yield made
+    made.close()
+
+
+class LevelRecognizer:
+    """Hears a word wherever one level lasts for half a second; its last tenth is a pause. The
+    level in percent is the word, and one over 50 is unsure."""
+
+    sources = frozenset({"eng"})
+    sample_rate_hz = 1000
+
+    def new_state(self, language: str) -> list[Samples]:
+        return []
+
+    def hear(self, samples: Samples, state: list[Samples]) -> tuple[Word, ...]:
+        state.append(samples)
+        return self._words(np.concatenate(state), None)
+
+    def recognize(self, samples: Samples, state: list[Samples]) -> tuple[Word, ...]:
+        state.clear()
+        return self._words(samples, 0.9)
+
+    def release(self, state: list[Samples]) -> None:
+        pass
+
+    def _words(self, samples: Samples, sure: float | None) -> tuple[Word, ...]:
+        borders = [0, *np.flatnonzero(np.diff(samples)) + 1, len(samples)]
+        spans = [(a, b) for a, b in pairwise(borders) if b - a >= 500 and samples[a]]
+        return tuple(
+            Word(
+                f"w{100 * samples[a]:.0f}",
+                a / 1000,
+                b / 1000 - 0.1,
+                sure and (sure if samples[a] < 0.5 else 0.1),
+            )
+            for a, b in spans
+        )
+
+
+class Backwards:
+    targets = frozenset({"spa", "cat", "jpn"})
+
+    def start(self, target: str) -> None:
+        pass
+
+    def translate(self, text: str, target: str) -> str:
+        return f"{target}({text})"
+
+    def close(self) -> None:
+        pass
+
+
+class Beeps:
+    """A millisecond of sound a letter."""
+
+    targets = frozenset({"spa", "cat", "jpn"})
+    sample_rate_hz = 1000
+
+    def speak(self, text: str, target: str, speaker: str | None) -> Iterator[Samples]:
+        for letter in text:
+            yield np.full(1, ord(letter) / 1000, dtype=np.float32)
+
+
+@pytest.fixture
+def counted() -> CascadeAgent:
+    return CascadeAgent(LevelRecognizer(), Backwards(), Beeps())
+
+
+def levels(*percents: int) -> Samples:
+    """A second of each level."""
+    return np.repeat(np.array(percents, dtype=np.float32) / 100, 1000)
+
+
+def told(agent: CascadeAgent, items: list[AudioChunk], request: StreamRequest) -> list[Event]:
+    return agent_checks.run(agent, items, request)
+
+
+def of(kind: type, events: list[Event]) -> list[Any]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def test_an_utterance_is_text_then_translation_then_speech_then_ended(
+    counted: CascadeAgent,
+) -> None:
+    events = told(counted, chunks(levels(1, 2), (300,), 1000), REQUEST)
+    kinds = [type(event) for event in events]
+    said = "spa(W1 w2.)"
+    assert kinds == [
+        SourceText,
+        TargetText,
+        *[TargetAudio] * len(said.strip(" ,.")),
+        UtteranceEnded,
+    ]
+    assert (events[0].text, events[0].start_s, events[0].end_s) == ("W1 w2.", 0.0, 1.9)  # type: ignore
+    assert [event.chunk.start_sample for event in of(TargetAudio, events)] == list(range(11))
+    assert events[-1] == UtteranceEnded(0, 0.0, 1.9)
+
+
+def test_committed_texts_joined_are_the_whole_with_spaces_where_the_language_has_them(
+    counted: CascadeAgent,
+) -> None:
+    request = StreamRequest("eng", ("spa", "jpn"), Task.S2TT, partials=False)
+    sound = levels(1, 2)
+    items = [
+        AudioChunk(sound[:1000], 1000, 0, boundary=Boundary.UTTERANCE),
+        AudioChunk(sound[1000:], 1000, 1000, boundary=Boundary.STREAM),
+    ]
+    events = told(counted, items, request)
+    texts = {
+        code: "".join(event.text for event in of(TargetText, events) if event.language == code)
+        for code in ("spa", "jpn")
+    }
+    assert texts == {"spa": "spa(W1.) spa(W2.)", "jpn": "jpn(W1.)jpn(W2.)"}
+    assert "".join(event.text for event in of(SourceText, events)) == "W1. W2."
+
+
+def test_speech_without_a_pause_is_cut_and_nothing_is_lost_or_said_twice(
+    counted: CascadeAgent,
+) -> None:
+    policy = CascadePolicy(max_utterance_ms=3000)
+    request = StreamRequest("eng", ("spa",), Task.S2TT, partials=False, policy=policy)
+    items = chunks(levels(1, 2, 3, 4, 5, 6, 7), (130,), 1000)
+    events = told(counted, items, request)
+    text = "".join(event.text for event in of(SourceText, events))
+    # Cut in the pause after the second word; the third second is heard again with what follows.
+    assert text.lower() == "w1 w2 w3 w4 w5 w6 w7."
+    ends = of(UtteranceEnded, events)
+    assert [event.utterance for event in ends] == list(range(len(ends)))
+    assert len(ends) >= 3
+    spans = [(event.start_s, event.end_s) for event in of(SourceText, events)]
+    assert all(a[1] <= b[0] for a, b in pairwise(spans))
+
+
+def test_what_is_mostly_unclear_is_shown_and_not_spoken(counted: CascadeAgent) -> None:
+    events = told(counted, chunks(levels(60, 70, 3), (300,), 1000), REQUEST)
+    assert of(SourceText, events)[0].text == "[unclear] w3."
+    assert not of(TargetAudio, events)
+    assert of(UtteranceEnded, events)[0].unspoken == "most of it was unclear"
+
+
+def test_a_stream_may_ask_for_all_words(counted: CascadeAgent) -> None:
+    request = StreamRequest("eng", ("spa",), partials=False, min_confidence=0.0)
+    events = told(counted, chunks(levels(60, 70, 3), (300,), 1000), request)
+    assert of(SourceText, events)[0].text == "W60 w70 w3."
+    assert of(TargetAudio, events)
+
+
+def test_noise_without_words_has_no_text_and_says_why(counted: CascadeAgent) -> None:
+    events = told(counted, chunks(silence(1500), (300,), 1000), REQUEST)
+    assert events == [UtteranceEnded(0, 0.0, 1.5, NO_WORDS)]
+
+
+def test_partial_text_replaces_itself_and_never_changes_what_is_committed(
+    counted: CascadeAgent,
+) -> None:
+    items = chunks(levels(1, 2), (300,), 1000)
+    events = told(counted, items, StreamRequest("eng", ("spa",), Task.S2TT))
+    partial = [event for event in events if isinstance(event, SourceText) and not event.committed]
+    assert [event.text for event in partial] == ["W1", "W1 w2"]
+    assert all(event.confidence is None for event in partial)
+    translated = [e.text for e in events if isinstance(e, TargetText) and not e.committed]
+    assert translated == ["spa(W1)", "spa(W1 w2)"]
+    without = told(counted, items, StreamRequest("eng", ("spa",), Task.S2TT, partials=False))
+    kept = [e for e in events if getattr(e, "committed", True)]
+    assert kept == without
+
+
+def test_targets_that_are_not_wanted_now_are_left_out(counted: CascadeAgent) -> None:
+    state = counted.new_state(StreamRequest("eng", ("spa", "cat"), Task.S2TT, partials=False))
+    counted.control(StreamControls(targets=("cat",)), state)
+    events = [e for item in chunks(levels(1), (300,), 1000) for e in counted.step(item, state)]
+    assert [event.language for event in of(TargetText, events)] == ["cat"]
+
+
+def test_transcription_needs_no_target(counted: CascadeAgent) -> None:
+    request = StreamRequest("eng", ("eng",), Task.ASR, partials=False)
+    events = told(counted, chunks(levels(1), (300,), 1000), request)
+    assert [type(event) for event in events] == [SourceText, UtteranceEnded]
+
+
+def test_lost_sound_ends_the_utterance_before_it(counted: CascadeAgent) -> None:
+    items = [
+        AudioChunk(levels(1), 1000),
+        AudioChunk(levels(2), 1000, 5000, boundary=Boundary.STREAM),
+    ]
+    events = told(counted, items, StreamRequest("eng", ("spa",), Task.S2TT, partials=False))
+    spans = [(event.start_s, event.end_s) for event in of(SourceText, events)]
+    assert spans == [(0.0, 0.9), (5.0, 5.9)]
+
+
+def test_a_target_that_is_not_covered_is_refused(counted: CascadeAgent) -> None:
+    with pytest.raises(LanguageError, match="deu"):
+        counted.new_state(StreamRequest("eng", ("deu",)))
+
+
+@whole
+def test_real_speech_is_translated_and_spoken_while_the_recording_still_runs(
+    engine: Agent[AudioChunk, Event, Any],
+) -> None:
+    state = engine.new_state(REQUEST)
+    heard_s, spoken_at_s = 0.0, []
+    for item in chunks(speech("quickstart.wav")):
+        for event in engine.step(item, state):
+            if isinstance(event, TargetAudio):
+                spoken_at_s.append(item.end_s)
+        heard_s = item.end_s
+    engine.release(state)
+    assert len(spoken_at_s) >= 2
+    assert spoken_at_s[0] < heard_s / 2
+
+
+@whole
+def test_a_long_sentence_is_cut_at_a_word_and_all_its_words_are_said(
+    engine: Agent[AudioChunk, Event, Any],
+) -> None:
+    sound = speech("long_sentence.wav")
+    request = StreamRequest("eng", ("spa",), Task.S2TT, partials=False, min_confidence=0.0)
+    cut = "".join(e.text for e in of(SourceText, agent_checks.run(engine, chunks(sound), request)))
+    uncut_request = StreamRequest(
+        "eng",
+        ("spa",),
+        Task.S2TT,
+        partials=False,
+        min_confidence=0.0,
+        policy=CascadePolicy(max_utterance_ms=60_000),
+    )
+    uncut = agent_checks.run(engine, chunks(sound), uncut_request)
+    assert len(of(UtteranceEnded, uncut)) < len(
+        of(UtteranceEnded, agent_checks.run(engine, chunks(sound), request))
+    )
+    assert cut.split() == "".join(e.text for e in of(SourceText, uncut)).split()
+
+
+@whole
+def test_chunk_size_does_not_matter(engine: Agent[AudioChunk, Event, Any]) -> None:
+    agent_checks.check_chunk_size_does_not_matter(engine, speech("two_sentences.wav"), REQUEST)
+
+
+@whole
+def test_two_streams_do_not_mix(engine: Agent[AudioChunk, Event, Any]) -> None:
+    agent_checks.check_streams_do_not_mix(
+        engine, speech("two_sentences.wav"), speech("short.wav"), REQUEST
+    )
+
+
+@whole
+def test_later_sound_changes_nothing_said_before(engine: Agent[AudioChunk, Event, Any]) -> None:
+    agent_checks.check_later_sound_changes_nothing(
+        engine, speech("two_sentences.wav"), int(2.5 * RATE_HZ), speech("short.wav"), REQUEST
+    )
