@@ -145,7 +145,8 @@ def _job(
 
 def _choose(job: Job, assembled: Assembled) -> EngineSpec | S2stError:
     try:
-        choice = choose_engine(job.engine, job.request(assembled.plan), "file")
+        plan = assembled.plan
+        choice = choose_engine(job.engine, job.request(plan), "file", options=plan.load_options)
     except S2stError as error:
         return error
     assembled.notes.append(f"engine: {choice.spec.name} ({choice.why})")

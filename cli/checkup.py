@@ -12,7 +12,7 @@ from cli.config import config_path, load_defaults
 from cli.doctor import Finding
 from engine.agent import StreamRequest, Task
 from engine.languages import language_name
-from engine.registry import engines
+from engine.registry import LoadOptions, engines
 
 PACKAGES = ("numpy", "soxr", "soundfile", "av", "pocketsphinx", "typer", "rich")
 EXTRAS = {"silero": ("silero_vad", "voice detection by network (--vad silero)")}
@@ -62,7 +62,7 @@ def _config() -> Finding:
 def _engines() -> Iterator[Finding]:
     for spec in engines():
         request = StreamRequest(min(spec.sources), tuple(sorted(spec.speech_targets)), Task.S2ST)
-        missing = spec.missing(request)
+        missing = spec.missing(request, LoadOptions())
         seen = spec.summary
         if missing:
             seen = f"{', '.join(item.what for item in missing)} missing"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cli.inputs import Input
 from engine.agent import StreamRequest, Task
+from engine.registry import LoadOptions
 
 WAV = "wav"
 FORMATS = ("wav", "srt", "vtt", "txt", "jsonl", "tsv")
@@ -30,6 +31,10 @@ class FilePlan:
     """Sample rate of raw samples on standard input; None for a file of any kind."""
     event_records: bool = False
     """Whether every event is reported, for `--json`."""
+
+    @property
+    def load_options(self) -> LoadOptions:
+        return LoadOptions(voice_detector=self.voice_detector)
 
 
 @dataclass(frozen=True, slots=True)

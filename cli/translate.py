@@ -21,7 +21,7 @@ from cli.writers import TEXT_FORMATS, TextWriter
 from engine.agent import Agent, StreamRequest
 from engine.events import NO_WORDS, AudioLost, Event, Stamped, TargetAudio, UtteranceEnded
 from engine.pacing import OneAfterAnother, Timeline
-from engine.registry import EngineSpec, LoadOptions, choose_engine
+from engine.registry import EngineSpec, choose_engine
 from engine.session import Session, Voice
 from engine.stepper import DirectStepper
 
@@ -105,8 +105,8 @@ class Translator:
 
     def _engine(self, job: Job, request: StreamRequest) -> tuple[EngineSpec, Agent[Any, Any, Any]]:
         if job.engine not in self._engines:
-            spec = choose_engine(job.engine, request, "file").spec
-            options = LoadOptions(voice_detector=self._plan.voice_detector)
+            options = self._plan.load_options
+            spec = choose_engine(job.engine, request, "file", options=options).spec
             self._engines[job.engine] = spec, spec.load(options)
         return self._engines[job.engine]
 

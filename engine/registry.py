@@ -58,7 +58,8 @@ class EngineSpec:
     loader: str
     """`module:function` that takes `LoadOptions` and gives the agent."""
     probe: str
-    """`module:function` that takes a `StreamRequest` and lists what is `Missing` for it."""
+    """`module:function` that takes a `StreamRequest` and `LoadOptions` and lists what is `Missing`
+    for them. Loads nothing heavy."""
     modes: frozenset[str] = frozenset({"file", "live"})
     notice: str = ""
     """What a user must know on every run; empty for an engine that needs no warning."""
@@ -88,8 +89,9 @@ class EngineSpec:
                 return f"{verb} only {_names(covered)}, not {language_name(target)} ({target})"
         return ""
 
-    def missing(self, request: StreamRequest) -> list[Missing]:
-        found: list[Missing] = _resolve(self.probe)(request)
+    def missing(self, request: StreamRequest, options: LoadOptions) -> list[Missing]:
+        """What is not on this machine. Raises `UsageError` for options it does not know."""
+        found: list[Missing] = _resolve(self.probe)(request, options)
         return found
 
     def load(self, options: LoadOptions) -> Agent[Any, Any, Any]:
@@ -155,13 +157,18 @@ def engines() -> tuple[EngineSpec, ...]:
 
 
 def choose_engine(
-    name: str, request: StreamRequest, mode: str, specs: Sequence[EngineSpec] | None = None
+    name: str,
+    request: StreamRequest,
+    mode: str,
+    specs: Sequence[EngineSpec] | None = None,
+    options: LoadOptions | None = None,
 ) -> Choice:
     """The engine called `name`, or for `auto` the first that covers the request, suits the mode
     and has all it needs. Never downloads. Raises an error that says what would help."""
     specs = engines() if specs is None else specs
+    options = options or LoadOptions()
     if name != AUTO:
-        return Choice(_named(name, request, mode, specs), "as asked")
+        return Choice(_named(name, request, mode, specs, options), "as asked")
     reasons: list[str] = []
     incomplete: list[tuple[EngineSpec, list[Missing]]] = []
     for spec in specs:
@@ -169,7 +176,7 @@ def choose_engine(
         if reason:
             reasons.append(f"{spec.title} {reason}")
             continue
-        missing = spec.missing(request)
+        missing = spec.missing(request, options)
         if not missing:
             skipped = [f"{other.name} is not complete" for other, _ in incomplete]
             why = "the first that covers " + describe(request)
@@ -191,7 +198,13 @@ def describe(request: StreamRequest) -> str:
     return f"{source} to {' and '.join(language_name(target) for target in request.targets)}"
 
 
-def _named(name: str, request: StreamRequest, mode: str, specs: Sequence[EngineSpec]) -> EngineSpec:
+def _named(
+    name: str,
+    request: StreamRequest,
+    mode: str,
+    specs: Sequence[EngineSpec],
+    options: LoadOptions,
+) -> EngineSpec:
     spec = next((spec for spec in specs if spec.name == name), None)
     if spec is None:
         known = ", ".join([AUTO, *(spec.name for spec in specs)])
@@ -204,7 +217,7 @@ def _named(name: str, request: StreamRequest, mode: str, specs: Sequence[EngineS
     reason = _unsuited(spec, mode)
     if reason:
         raise UnknownEngineError(f"The engine '{name}' {reason}.")
-    missing = spec.missing(request)
+    missing = spec.missing(request, options)
     if missing:
         raise _incomplete(spec, missing)
     return spec

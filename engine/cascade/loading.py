@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.agent import Agent, Chain, StreamRequest, Task
 from engine.cascade.config import CascadeConfig
-from engine.errors import EngineError
+from engine.errors import EngineError, UnknownEngineError
 from engine.registry import LoadOptions, Missing
 
 RECOGNIZERS = {"pocketsphinx": "engine.cascade.asr.pocketsphinx:PocketsphinxRecognizer"}
@@ -20,8 +20,8 @@ DETECTORS = {
     "pocketsphinx": "engine.vad.pocketsphinx:EndpointerDetector",
     "silero": "engine.vad.silero:SileroDetector",
 }
-EXTRAS = {"silero": "silero"}
-"""The extra that brings a member which the base install lacks."""
+EXTRAS = {"silero": ("silero_vad", "scripts/setup silero")}
+"""Members that the base install lacks: the package they need, and the line that brings it."""
 
 
 def load(options: LoadOptions) -> Agent[Any, Any, Any]:
@@ -42,11 +42,16 @@ def load(options: LoadOptions) -> Agent[Any, Any, Any]:
     return Chain(segmenter, cascade)
 
 
-def missing(request: StreamRequest) -> list[Missing]:
+def missing(request: StreamRequest, options: LoadOptions) -> list[Missing]:
     """What a request would need that is not on this machine. Loads nothing."""
     from engine.cascade.mt.apertium import PACKAGES, ROUTES, mode_file
 
     found: list[Missing] = []
+    detector = options.voice_detector
+    if detector not in DETECTORS:
+        raise _unknown("voice detector", detector, DETECTORS)
+    if detector in EXTRAS and find_spec(EXTRAS[detector][0]) is None:
+        found.append(Missing(f"{detector}, the voice detector", EXTRAS[detector][1]))
     if find_spec("pocketsphinx") is None:
         found.append(Missing("pocketsphinx, the recogniser", "pip install pocketsphinx"))
     if request.task is Task.ASR:
@@ -73,15 +78,18 @@ def _install(packages: set[str]) -> str:
 
 def _member(table: dict[str, str], name: str, role: str) -> Any:
     if name not in table:
-        raise EngineError(
-            f"No {role} is called '{name}'.", hint=f"There is: {', '.join(sorted(table))}."
-        )
+        raise _unknown(role, name, table)
     module, _, attribute = table[name].partition(":")
     try:
         return getattr(import_module(module), attribute)()
     except ModuleNotFoundError as error:
-        remedy = f"scripts/setup {EXTRAS[name]}" if name in EXTRAS else f"pip install {error.name}"
         raise EngineError(
             f"The {role} '{name}' needs the package '{error.name}', which is not installed.",
-            hint=f"Type: {remedy}",
+            hint=f"Type: {EXTRAS[name][1] if name in EXTRAS else 'scripts/setup'}",
         ) from error
+
+
+def _unknown(role: str, name: str, table: dict[str, str]) -> UnknownEngineError:
+    return UnknownEngineError(
+        f"No {role} is called '{name}'.", hint=f"There is: {', '.join(sorted(table))}."
+    )

@@ -9,16 +9,16 @@ from engine.agent import StreamRequest, Task
 from engine.cascade.mt.apertium import ROUTES
 from engine.cascade.tts.espeak import VOICES
 from engine.errors import EngineError
-from engine.registry import BUILT_IN, EngineSpec, Missing, choose_engine, engines
+from engine.registry import BUILT_IN, EngineSpec, LoadOptions, Missing, choose_engine, engines
 
 LACKING: list[Missing] = []
 
 
-def lacks_weights(request: StreamRequest) -> list[Missing]:
+def lacks_weights(request: StreamRequest, options: LoadOptions) -> list[Missing]:
     return [Missing("its weights", "s2st models pull big")]
 
 
-def lacks_nothing(request: StreamRequest) -> list[Missing]:
+def lacks_nothing(request: StreamRequest, options: LoadOptions) -> list[Missing]:
     return LACKING
 
 
