@@ -108,8 +108,6 @@ class Choice:
     why: str
 
 
-_PIVOT = "by way of Spanish, lower quality"
-
 BUILT_IN: tuple[EngineSpec, ...] = (
     EngineSpec(
         name="cascade",
@@ -128,9 +126,9 @@ BUILT_IN: tuple[EngineSpec, ...] = (
         ),
         remarks={
             "glg": "spoken with a Portuguese voice: espeak-ng has no Galician one",
-            "por": _PIVOT,
-            "ita": _PIVOT,
-            "fra": _PIVOT,
+            "por": "lower quality: translated by way of Spanish",
+            "ita": "lower quality: translated by way of Catalan",
+            "fra": "lower quality: translated by way of Catalan",
         },
     ),
 )

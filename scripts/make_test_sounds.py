@@ -36,7 +36,10 @@ class Recording:
 
 HOUSE = ("This house is very big.", "Esta casa es muy grande.")
 WATER = ("I would like to drink a glass of water.", "Me gustaría beber un vaso de agua.")
-PETS = ("We have two dogs and three cats.", "Tenemos dos perros y tres gatos.")
+CAR = (
+    "They want to buy a new car next year.",
+    "Quieren comprar un coche nuevo el año que viene.",
+)
 MOUNTAINS = ("Tomorrow we will go to the mountains.", "Mañana iremos a las montañas.")
 MORNING = ("Good morning.", "Buenos días.")
 DAY = ("Today is a beautiful day.", "Hoy es un día bello.")
@@ -48,7 +51,7 @@ LONG = (
     " amigos que quieren aprender otro idioma.",
 )
 RECORDINGS = (
-    Recording("quickstart", (HOUSE, WATER, PETS)),
+    Recording("quickstart", (HOUSE, WATER, CAR)),
     Recording("short", (MOUNTAINS,)),
     Recording("two_sentences", (MORNING, DAY)),
     Recording("long_sentence", (LONG,)),

@@ -28,18 +28,19 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "glg": ("en-gl",),
     "epo": ("en-eo",),
     "por": ("eng-spa", "es-pt"),
-    "ita": ("eng-spa", "spa-ita"),
-    "fra": ("eng-spa", "es-fr"),
+    "ita": ("eng-cat", "cat-ita"),
+    "fra": ("eng-cat", "cat-fra"),
 }
-"""Modes from English to each target; two modes translate by way of Spanish."""
+"""Modes from English to each target. Two modes translate by way of the language between; Catalan
+reads better than Spanish on the way to Italian and French."""
 PACKAGES = {
     "eng-spa": "apertium-eng-spa",
     "eng-cat": "apertium-eng-cat",
     "en-gl": "apertium-en-gl",
     "en-eo": "apertium-eo-en",
     "es-pt": "apertium-es-pt",
-    "spa-ita": "apertium-spa-ita",
-    "es-fr": "apertium-fr-es",
+    "cat-ita": "apertium-cat-ita",
+    "cat-fra": "apertium-fra-cat",
 }
 """Debian package of each mode."""
 TIMEOUT_S = 20.0
