@@ -30,6 +30,8 @@ class Input:
     source: str | None = None
     """Language of the speech, as a manifest's row says it."""
     target: str | None = None
+    manifest: Path | None = None
+    """The manifest that lists it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,10 @@ def find_inputs(arguments: Sequence[str], options: InputOptions) -> list[Input]:
     found: list[Input] = []
     for argument in arguments:
         found.extend(_expand(argument, options))
-    unique: dict[Path | None, Input] = {}
-    for item in found:
-        key = item.path.resolve() if item.path is not None else None
-        if key is None or key not in unique or item.stem != unique[key].stem:
-            unique.setdefault(key, item)
+    unique: dict[tuple[Path | None, str], Input] = {}
+    for item in found:  # a manifest may have one recording under several ids
+        path = item.path.resolve() if item.path is not None else None
+        unique.setdefault((path, item.stem), item)
     return _distinct_stems(list(unique.values()))
 
 
@@ -57,6 +58,8 @@ def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
     if argument == STDIN:
         yield Input(None, "standard input", options.output or Path(), "stdin")
         return
+    if not argument:
+        raise UsageError("An input is empty.", hint="Name a file, a folder, or - for a pipe.")
     path = Path(argument)
     if path.is_dir():
         yield from _walk(path, options)
@@ -66,8 +69,11 @@ def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
         matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  absolute ones too
         if not matches:
             raise UsageError(f"No file matches '{argument}'.")
+        folders = {os.path.dirname(match) for match in matches}  # noqa: PTH120  "" is no Path
+        ours = {folder: Journal(Path(folder)).outputs() for folder in folders}
         for match in matches:
-            if not _written_by_us(Path(match)):
+            folder, name = os.path.split(match)
+            if name not in ours[folder]:
                 yield from _expand(match, options)
     else:
         # One that does not exist fails later by itself, and does not stop the others.
@@ -92,10 +98,6 @@ def _walk(root: Path, options: InputOptions) -> Iterator[Input]:
         raise UsageError(f"The folder '{root}' holds no audio or video files to translate.")
 
 
-def _written_by_us(path: Path) -> bool:
-    return path.name in Journal(path.parent).outputs()
-
-
 def _manifest(path: Path, options: InputOptions) -> Iterator[Input]:
     for row in read_manifest(path, options.audio_root):
         yield Input(
@@ -105,6 +107,7 @@ def _manifest(path: Path, options: InputOptions) -> Iterator[Input]:
             stem=row.id,
             source=row.source_language,
             target=row.target_language,
+            manifest=path,
         )
 
 

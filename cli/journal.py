@@ -15,6 +15,8 @@ from typing import Any
 from audio_io.errors import OutputError
 
 NAME = ".s2st-journal.jsonl"
+PIPE = ""
+"""What stands for the digest of bytes that came once and are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Record:
     """One finished recording."""
 
     digest: str
-    """Of the input's bytes."""
+    """Of the input's bytes, or `PIPE`."""
     options: str
     """Fingerprint of everything that shapes the outputs."""
     outputs: Mapping[str, int]
@@ -38,21 +40,22 @@ class Journal:
 
     def outputs(self) -> set[str]:
         """Names of all files that were written here."""
-        return {name for record in self._records for name in record.outputs}
+        return set(self._newest)
 
     def finished(self, record: Record) -> bool:
         """Whether the same input with the same options gave these outputs, and they are there.
 
         The sizes in `record` are not looked at: they are what was written at the time.
         """
-        for old in reversed(self._records):
-            if set(old.outputs) & set(record.outputs):
-                return (
-                    (old.digest, old.options) == (record.digest, record.options)
-                    and set(old.outputs) == set(record.outputs)
-                    and all(_size(self._folder / name) == old.outputs[name] for name in old.outputs)
-                )
-        return False
+        olds = [self._newest.get(name) for name in record.outputs]
+        old = olds[0] if olds else None
+        return (
+            old is not None
+            and all(other is old for other in olds)
+            and (old.digest, old.options) == (record.digest, record.options)
+            and set(old.outputs) == set(record.outputs)
+            and all(_size(self._folder / name) == old.outputs[name] for name in old.outputs)
+        )
 
     def add(self, record: Record) -> None:
         """Note a finished recording. One write, so that runs side by side do not mix lines."""
@@ -72,12 +75,14 @@ class Journal:
             ) from error
 
     @cached_property
-    def _records(self) -> list[Record]:
+    def _newest(self) -> dict[str, Record]:
+        """The last record of each output."""
         try:
             lines = self._path.read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
-            return []
-        return [record for line in lines if (record := _parse(line)) is not None]
+            return {}
+        records = [record for line in lines if (record := _parse(line)) is not None]
+        return {name: record for record in records for name in record.outputs}
 
 
 def digest(path: Path) -> str:

@@ -1,5 +1,6 @@
 """The `s2st` command: the list of commands, and the one place where errors become exit codes."""
 
+import io
 import sys
 from typing import Annotated, NoReturn
 
@@ -49,11 +50,15 @@ def s2st(
     s2st file talk.mp3 --tgt spa   translates a recording; s2st doctor says what works here.
     """
     set_verbose(verbose)
-    ctx.default_map = config.load_defaults()
+    if ctx.invoked_subcommand not in {"config", "doctor"}:  # they say what is wrong with the file
+        ctx.default_map = config.load_defaults()
 
 
 def main() -> NoReturn:
     """Entry point of the console script."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Results are UTF-8, as the files are, and file names come out as the bytes they are.
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
         code = app(standalone_mode=False)
     except TyperException as error:
@@ -72,6 +77,8 @@ def main() -> NoReturn:
             file=sys.stderr,
         )
         code = 1
+    if code == 130:  # what Typer makes of Ctrl-C
+        print("s2st: interrupted; nothing is half written. --resume goes on.", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -79,9 +86,9 @@ def _refuse(error: TyperException) -> int:
     """One line for words on the command line that cannot be understood."""
     ctx = getattr(error, "ctx", None)
     command = ctx.command_path if ctx is not None else "s2st"
-    message = " ".join(error.format_message().split())
+    message = " ".join(error.format_message().split()).removesuffix(".")
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message())
         return 0
-    print(f"s2st: {message} `{command} --help` lists what there is.", file=sys.stderr)
+    print(f"s2st: {message}. `{command} --help` lists what there is.", file=sys.stderr)
     return error.exit_code

@@ -42,4 +42,6 @@ def event_record(event: Event) -> dict[str, Any]:
 
 
 def as_line(record: dict[str, Any]) -> str:
-    return json.dumps(record, ensure_ascii=False)
+    line = json.dumps(record, ensure_ascii=False)
+    # What is no UTF-8 in a file's name stands as a lone surrogate, which JSON writes \udcff.
+    return line.encode(errors="backslashreplace").decode()

@@ -22,11 +22,12 @@ def run_file(options: FileOptions) -> int:
     run = assemble(options)
     _check_inputs_are_safe(run)
     finished = _finished(run) if options.resume else []
-    waiting = [job for job in run.jobs if job not in finished]
+    before = frozenset(finished)
+    waiting = [job for job in run.jobs if job not in before]
     if not options.resume and not options.overwrite:
         _check_nothing_exists(waiting, run.plan)
     if options.dry_run:
-        _say_what_would_be_done(run, finished, json=options.json)
+        _say_what_would_be_done(run, before, quiet=options.quiet, json=options.json)
         return OK
     signal.signal(signal.SIGTERM, _leave)
     reporter = Reporter(
@@ -47,16 +48,21 @@ def run_file(options: FileOptions) -> int:
             if job.refusal:
                 reporter.failed(job, S2stError(job.refusal))
         possible = [job for job in waiting if not job.refusal]
-        if options.jobs > 1 and len(possible) > 1:
-            run_workers(possible, run.plan, options.jobs, reporter)
+        # Standard input is this process's alone.
+        piped = [job for job in possible if job.input.path is None]
+        files = [job for job in possible if job.input.path is not None]
+        run_here(piped, run.plan, reporter)
+        if options.jobs > 1 and len(files) > 1:
+            run_workers(files, run.plan, options.jobs, reporter)
         else:
-            run_here(possible, run.plan, reporter)
+            run_here(files, run.plan, reporter)
     return FAILED if reporter.failures else OK
 
 
 def _check_inputs_are_safe(run: Assembled) -> None:
     """No output may take the place of an input, whatever was asked."""
-    inputs = {job.input.path.resolve() for job in run.jobs if job.input.path is not None}
+    named = [path for job in run.jobs for path in (job.input.path, job.input.manifest)]
+    inputs = {path.resolve() for path in named if path is not None}
     for job in run.jobs:
         for path in job.outputs(run.plan).values():
             if path.resolve() in inputs:
@@ -93,8 +99,10 @@ def _finished(run: Assembled) -> list[Job]:
     return finished
 
 
-def _say_what_would_be_done(run: Assembled, finished: Sequence[Job], *, json: bool) -> None:
-    for note in run.notes:
+def _say_what_would_be_done(
+    run: Assembled, finished: frozenset[Job], *, quiet: bool, json: bool
+) -> None:
+    for note in run.notes if not quiet else ():
         print(note, file=sys.stderr)
     for job in run.jobs:
         outputs = [str(path) for path in job.outputs(run.plan).values()]

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from audio_io.errors import OutputError
+from audio_io.errors import OutputError, SoundFileError
 from audio_io.mix import mix_into
 from audio_io.ports import AudioSource
 from audio_io.recording import open_pipe, open_recording
 from audio_io.tee import KeptSource
 from audio_io.wav import WavFile
-from audio_io.whole_file import WholeFile
-from cli.journal import Journal, Record, digest
+from audio_io.whole_file import WholeFile, remove_stale_parts
+from cli.journal import PIPE, Journal, Record, digest
 from cli.plan import WAV, FilePlan, Job
 from cli.writers import TEXT_FORMATS, TextWriter
 from engine.agent import Agent, StreamRequest
@@ -78,7 +78,7 @@ class Translator:
             stack.callback(source.close)
             opened(source.duration_s)
             path = job.input.path
-            input_digest = digest(path) if path is not None and path.is_file() else ""
+            input_digest = digest(path) if path is not None and path.is_file() else PIPE
             outputs = _Outputs(job, self._plan, spec.output_rate_hz, stack)
             session = Session(
                 outputs.keep_original(source),
@@ -94,11 +94,8 @@ class Translator:
             )
             session.run()
             outputs.finish()
-            if input_digest:
-                sizes = {path.name: path.stat().st_size for path in outputs.paths}
-                Journal(job.input.folder).add(
-                    Record(input_digest, job.fingerprint(self._plan), sizes)
-                )
+            sizes = {path.name: path.stat().st_size for path in outputs.paths}
+            Journal(job.input.folder).add(Record(input_digest, job.fingerprint(self._plan), sizes))
         outcome.heard_s = session.heard_s
         outcome.elapsed_s = time.monotonic() - started_s
         return outcome
@@ -112,6 +109,8 @@ class Translator:
 
     def _open(self, job: Job, spec: EngineSpec) -> AudioSource:
         if job.input.path is None:
+            if sys.stdin is None:
+                raise SoundFileError("Standard input is closed.", hint="Pipe a recording into it.")
             return open_pipe(sys.stdin.buffer, spec.input_rate_hz, self._plan.raw_rate_hz)
         return open_recording(job.input.path, spec.input_rate_hz)
 
@@ -141,8 +140,7 @@ class _Outputs:
         """The source, kept for mixing if that was asked for."""
         if not self._mixes:
             return source
-        path = self.paths[0]
-        self._original = WavFile(path.with_name(f"{path.name}.original"), self._rate_hz)
+        self._original = WavFile(_scratch(self.paths[0], "original"), self._rate_hz)
         self._stack.callback(self._original.abandon)
         return KeptSource(source, self._original, self._rate_hz)
 
@@ -179,7 +177,7 @@ class _Outputs:
         self._wholes.append(out)
         speech = out
         if self._plan.mix_original_db is not None:
-            speech = WavFile(path.with_name(f"{path.name}.speech"), self._rate_hz)
+            speech = WavFile(_scratch(path, "speech"), self._rate_hz)
             self._stack.callback(speech.abandon)
             self._mixes.append((out, speech))
         pacer = Timeline() if self._plan.timeline else OneAfterAnother()
@@ -193,6 +191,18 @@ class _Outputs:
                 f"The output folder '{folder}' cannot be made ({error.strerror}).",
                 hint="Name another with --output.",
             ) from error
+
+
+def remove_leftovers(job: Job, plan: FilePlan) -> None:
+    """Remove what a process that was killed had written of a job."""
+    for path in job.outputs(plan).values():
+        for target in (path, _scratch(path, "original"), _scratch(path, "speech")):
+            remove_stale_parts(target)
+
+
+def _scratch(path: Path, role: str) -> Path:
+    """Sound that is needed until the mix is made of it."""
+    return path.with_name(f"{path.name}.{role}")
 
 
 def _count(stamped: Stamped, outcome: Outcome, outputs: _Outputs) -> None:

@@ -10,13 +10,14 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Protocol
 
 from audio_io.errors import S2stError
 from cli.plan import FilePlan, Job
-from cli.translate import Outcome, Translator
+from cli.translate import Outcome, Translator, remove_leftovers
 from engine.events import Event
 
 PROGRESS_EVERY_S = 0.1
@@ -59,10 +60,11 @@ def run_here(jobs: Sequence[Job], plan: FilePlan, listener: Listener) -> None:
 def run_workers(jobs: Sequence[Job], plan: FilePlan, count: int, listener: Listener) -> None:
     """All jobs on `count` processes, in the order in which workers get free."""
     waiting = list(reversed(jobs))
-    workers = [_Worker(plan) for _ in range(min(count, len(jobs)))]
+    workers: list[_Worker] = []
     try:
-        for worker in workers:
-            worker.give(waiting.pop())
+        for _ in range(min(count, len(jobs))):
+            workers.append(_Worker(plan))
+            workers[-1].give(waiting.pop())
         while busy := [worker for worker in workers if worker.job is not None]:
             wait([worker.connection for worker in busy])
             for worker in busy:
@@ -82,8 +84,15 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.job: Job | None = None
+        self._plan = plan
         self.process: SpawnProcess = context.Process(target=_work, args=(theirs, plan), daemon=True)
-        self.process.start()
+        resource_tracker.ensure_running()  # starting it unblocks signals
+        # Inherited: Ctrl-C in a terminal also reaches a worker that is still starting.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         theirs.close()
 
     def give(self, job: Job) -> None:
@@ -99,6 +108,8 @@ class _Worker:
             message = self.connection.recv()
         except (EOFError, OSError):
             self.process.join(GRACE_S)
+            with contextlib.suppress(OSError):  # a folder that cannot be read
+                remove_leftovers(job, self._plan)
             listener.failed(job, _death(self.process))
             return False
         match message:
