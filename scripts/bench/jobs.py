@@ -8,16 +8,14 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from measuring import DATA, S2ST, print_circumstances, print_table, print_verdict, run
+from measuring import DATA, S2ST, Finished, print_circumstances, print_table, print_verdict, run
 from recordings import english_rows, write_joined, write_manifest
 
 from audio_io.manifest import ManifestRow
+from cli.journal import NAME as JOURNAL
 
 TARGET = 1.7
-ITEMS = 16
 FORMATS = "wav,srt,vtt,txt,jsonl,tsv"
-JOURNAL = ".s2st-journal.jsonl"
-"""Lists recordings in the order in which they were finished, which may differ."""
 
 
 def main() -> None:
@@ -25,33 +23,47 @@ def main() -> None:
     parser.add_argument(
         "--data-file",
         type=Path,
-        help=f"tsv manifest; its English rows are used (default: {ITEMS} recordings of about 8 s "
-        "made of the bundled ones)",
+        help="tsv manifest; its English rows are used (default: recordings of about 8 s made of "
+        "the bundled ones)",
+    )
+    parser.add_argument(
+        "--items", type=int, default=16, help="how many of those recordings (default 16)"
     )
     parser.add_argument("--tgt", default="spa", help="target language (default spa)")
     parser.add_argument("--jobs", type=int, default=2, help="against one (default 2)")
     parser.add_argument("--runs", type=int, default=3, help="of each (default 3)")
     arguments = parser.parse_args()
     counts = (1, arguments.jobs)
-    wall_s: dict[int, list[float]] = {count: [] for count in counts}
+    seen: dict[int, list[Finished]] = {count: [] for count in counts}
     outputs: list[dict[str, str]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data_file = arguments.data_file
-        rows = english_rows(data_file) if data_file else _made_of_bundled(folder)
+        rows = english_rows(data_file) if data_file else _made_of_bundled(folder, arguments.items)
         manifest = write_manifest(folder / "recordings.tsv", rows)
         words = ["--src", "eng", "--tgt", arguments.tgt, "--format", FORMATS, "--quiet"]
         for turn in range(arguments.runs):
-            for count in counts:
+            for count in counts if turn % 2 == 0 else reversed(counts):
                 out = folder / f"out-{turn}-{count}"
                 command = [S2ST, "file", *manifest, *words, "--jobs", str(count), "--output", out]
-                wall_s[count].append(run(command).wall_s)
+                seen[count].append(run(command))
                 outputs.append(_digests(out))
     print_table(
-        ("--jobs", "median s", "least s", "most s"),
-        [(count, statistics.median(seen), min(seen), max(seen)) for count, seen in wall_s.items()],
+        ("--jobs", "median s", "least s", "most s", "cpu s", "cpu/wall"),
+        [
+            (
+                count,
+                statistics.median(one.wall_s for one in runs),
+                min(one.wall_s for one in runs),
+                max(one.wall_s for one in runs),
+                statistics.median(one.cpu_s for one in runs),
+                statistics.median(one.cpu_s / one.wall_s for one in runs),
+            )
+            for count, runs in seen.items()
+        ],
     )
-    ratio = statistics.median(wall_s[1]) / statistics.median(wall_s[arguments.jobs])
+    pairs = zip(seen[1], seen[arguments.jobs], strict=True)
+    ratio = statistics.median(one.wall_s / other.wall_s for one, other in pairs)
     print_verdict(f"--jobs 1 / --jobs {arguments.jobs}, wall time", ratio, TARGET, at_least=True)
     different = _different(outputs)
     print(
@@ -60,15 +72,16 @@ def main() -> None:
     )
     print_circumstances(
         f"{len(rows)} recordings, `--format {FORMATS}`, {arguments.runs} runs of each turn by "
-        "turn; wall time of the whole process, loading of the models included; medians"
+        "turn; wall time of the whole process, loading of the models included; cpu s counts all "
+        "its processes; medians, of the ratio that over the turns"
     )
 
 
-def _made_of_bundled(folder: Path) -> list[ManifestRow]:
-    """Recordings of 7.1 to 9.4 s, each with a file of its own."""
+def _made_of_bundled(folder: Path, items: int) -> list[ManifestRow]:
+    """Recordings of 7 to 10 s, each with a file of its own."""
     kinds = (("quickstart",), ("long_sentence",), ("two_sentences", "short"))
     rows = []
-    for item in range(ITEMS):
+    for item in range(items):
         path = folder / f"item_{item:02}.wav"
         write_joined(path, *(DATA / f"{name}.wav" for name in kinds[item % len(kinds)]))
         rows.append(ManifestRow(path.stem, path.resolve(), item + 2))
@@ -80,7 +93,7 @@ def _digests(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != JOURNAL
+        if path.is_file() and path.name != JOURNAL  # its lines come as recordings are finished
     }
 
 

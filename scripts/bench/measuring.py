@@ -95,13 +95,19 @@ def print_circumstances(how: str, *more_packages: str) -> None:
     cores = f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores"
     print(f"\nhow: {how}")
     print(f"machine: {_processor()}, {cores}, load {os.getloadavg()[0]:.2f}, {platform.platform()}")
+    print(f"others: {_others_share()} of the cores' time went to others or the host")
     versions = [f"{name} {_version(name)}" for name in (*PACKAGES, *more_packages)]
     print(f"python {platform.python_version()}: {', '.join(versions)}")
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without any defaults for s2st that somebody has set."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("S2ST_")}
+    """Ours, without what somebody has set for s2st, or for Python: unbuffered output, say, would
+    show lines that are not flushed, and modules are compiled anew where no bytecode is kept."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("S2ST_", "PYTHON"))
+    }
     return kept | {"S2ST_CONFIG": os.devnull}
 
 
@@ -116,6 +122,29 @@ def _processor() -> str:
         return platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def _busy_s() -> float | None:
+    """Processor time of everything on this machine since it started; None where it is not told."""
+    try:
+        total = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0]
+    except OSError:
+        return None
+    user, nice, system, _idle, _waiting, *interrupts = map(int, total.split()[1:9])
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+
+
+_BEGUN_S, _BUSY_BEFORE_S = time.monotonic(), _busy_s()
+
+
+def _others_share() -> str:
+    """How much of all cores others had since this program started; the host's share is "steal"."""
+    busy_s = _busy_s()
+    if busy_s is None or _BUSY_BEFORE_S is None:
+        return "an unknown share"
+    ours_s = sum(os.times()[:4])
+    possible_s = (time.monotonic() - _BEGUN_S) * (os.cpu_count() or 1)
+    return f"{max(0.0, busy_s - _BUSY_BEFORE_S - ours_s) / possible_s:.0%}"
 
 
 def _version(name: str) -> str:

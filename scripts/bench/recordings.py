@@ -1,4 +1,4 @@
-"""What the benchmarks translate: English rows of a manifest, and sound made of bundled recordings."""
+"""What the benchmarks translate: English rows of a manifest, and bundled recordings joined."""
 
 import sys
 from collections.abc import Sequence
