@@ -2,9 +2,11 @@
 
 Neither tells its name: FFmpeg then judges by the content alone, and no name can make it open
 something else.
+
+PyAV calls `read` and `seek` from within FFmpeg, and loses there what is no `Exception`: Ctrl-C is
+printed and forgotten, and a `SystemExit` ends the process on the spot.
 """
 
-import io
 from typing import IO
 
 _HEAD_BYTES = 4096
@@ -16,15 +18,10 @@ class FileBytes:
     def __init__(self, file: IO[bytes], size_bytes: int) -> None:
         self._file = file
         self.size_bytes = size_bytes
-
-    def read(self, size_bytes: int) -> bytes:
-        return self._file.read(size_bytes)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
+        # The file's own methods, not methods in Python: in these no signal handler can run.
+        self.read = file.read
+        self.seek = file.seek
+        self.tell = file.tell
 
     @property
     def head(self) -> bytes:
@@ -53,3 +50,27 @@ class PipeBytes:
         if len(self.head) < _HEAD_BYTES:
             self.head += data[: _HEAD_BYTES - len(self.head)]
         return data
+
+
+class InterruptedReadError(Exception):
+    """Somebody wants to leave while FFmpeg waits for bytes."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__("interrupted while reading")
+        self.cause = cause
+        """What to raise once FFmpeg has returned."""
+
+
+class PipeForFfmpeg:
+    """A pipe that may keep FFmpeg waiting for long, without holding up those who want to leave."""
+
+    def __init__(self, pipe: PipeBytes) -> None:
+        self._pipe = pipe
+
+    def read(self, size_bytes: int) -> bytes:
+        try:
+            return self._pipe.read(size_bytes)
+        except Exception:
+            raise
+        except BaseException as error:
+            raise InterruptedReadError(error) from error

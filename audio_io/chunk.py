@@ -36,6 +36,8 @@ class AudioChunk:
     """Clock time at which the last sample was captured; None for a file."""
     boundary: Boundary = Boundary.NONE
     """What ends with the last sample."""
+    lost_reason: str = ""
+    """Why sound is missing before this chunk, where `start_sample` jumps."""
 
     @property
     def end_sample(self) -> int:

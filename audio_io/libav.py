@@ -20,7 +20,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
-from audio_io.byte_streams import FileBytes, PipeBytes
+from audio_io.byte_streams import FileBytes, InterruptedReadError, PipeBytes, PipeForFfmpeg
 from audio_io.chunk import silence
 from audio_io.decoded import DecodedBlock, mixed_to_mono
 from audio_io.errors import SoundFileError
@@ -63,6 +63,8 @@ class LibavDecoder:
             self._container = _open_container(data)
         except (av.FFmpegError, OSError, ValueError) as error:
             self._refuse(error)
+        except InterruptedReadError as error:
+            raise error.cause from None
         try:
             self._track = self._first_sound_track()
         except SoundFileError:
@@ -123,6 +125,8 @@ class LibavDecoder:
             except (av.FFmpegError, OSError):
                 errors_in_a_row += 1
                 self._note_damage()
+            except InterruptedReadError as error:
+                raise error.cause from None
             else:
                 return
 
@@ -265,7 +269,7 @@ def _open_container(data: FileBytes | PipeBytes) -> InputContainer:
     # Quiet by default, but any other user of PyAV in this process may have changed it.
     av.logging.set_level(None)
     return av.open(
-        data,
+        PipeForFfmpeg(data) if isinstance(data, PipeBytes) else data,
         mode="r",
         options={"format_whitelist": _FORMATS, "protocol_whitelist": "none"},
         metadata_errors="replace",

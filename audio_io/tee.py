@@ -15,6 +15,8 @@ class KeptSource:
         self._source = source
         self._sink = sink
         self._sink_rate_hz = sink_rate_hz
+        self._next_sample = 0
+        """Where the sink's next sound starts."""
 
     @property
     def duration_s(self) -> float | None:
@@ -24,10 +26,12 @@ class KeptSource:
         resampler = StreamResampler(self.sample_rate_hz, self._sink_rate_hz)
         end_sample = 0
         for chunk in self._source:
-            # Lost sound is silence in what is kept, so that all that follows stays in its place.
-            gap = silence(max(0, chunk.start_sample - end_sample))
-            for samples in (gap, chunk.samples):
-                self._keep(resampler.process(samples))
+            if chunk.start_sample != end_sample and len(chunk.samples):
+                # The sink leaves silence where sound was lost, so that what follows is in place.
+                self._keep(resampler.process(silence(0), last=True))
+                resampler = StreamResampler(self.sample_rate_hz, self._sink_rate_hz)
+                self._next_sample = round(chunk.start_s * self._sink_rate_hz)
+            self._keep(resampler.process(chunk.samples))
             end_sample = chunk.end_sample
             yield chunk
         self._keep(resampler.process(silence(0), last=True))
@@ -37,5 +41,6 @@ class KeptSource:
 
     def _keep(self, samples: Samples) -> None:
         if len(samples):
-            start_sample = self._sink.played_samples
-            self._sink.write(AudioChunk(samples, self._sink_rate_hz, start_sample), utterance=0)
+            chunk = AudioChunk(samples, self._sink_rate_hz, self._next_sample)
+            self._sink.write(chunk, utterance=0)
+            self._next_sample = chunk.end_sample

@@ -44,11 +44,10 @@ class WholeFile:
         self._descriptor = -1
         self._abandoned = False
         try:
-            # A link is written through: the file it points at is replaced, not the link.
-            self._target = path.resolve() if path.is_symlink() else path
+            self._target = _followed(path)
             _refuse_what_is_no_file(path, self._target)
             self._part = self._target.with_name(_part_name(self._target.name, os.getpid()))
-            _remove_stale_parts(self._target)
+            remove_stale_parts(self._target)
             self._part.unlink(missing_ok=True)  # an earlier process may have had our number
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self._descriptor = os.open(self._part, flags, 0o666)
@@ -164,6 +163,11 @@ def _refuse_what_is_no_file(path: Path, target: Path) -> None:
         )
 
 
+def _followed(path: Path) -> Path:
+    """A link is written through: the file it points at is replaced, not the link."""
+    return path.resolve() if path.is_symlink() else path
+
+
 def _part_name(name: str, pid: int) -> str:
     return f"{_part_stem(name)}.{pid}.part"
 
@@ -174,7 +178,16 @@ def _part_stem(name: str) -> str:
     return "." + os.fsdecode(os.fsencode(name)[:room_bytes])
 
 
-def _remove_stale_parts(target: Path) -> None:
+def remove_own_part(path: Path) -> None:
+    """Remove what this process has half written for `path`: what may be left when somebody wants
+    to leave (Ctrl-C) before a `WholeFile` that was just made is in anyone's hands."""
+    with contextlib.suppress(OSError, ValueError, RuntimeError):
+        target = _followed(path)
+        target.with_name(_part_name(target.name, os.getpid())).unlink()
+
+
+def remove_stale_parts(target: Path) -> None:
+    """Remove what processes that live no more left half written for `target`."""
     stem = _part_stem(target.name) + "."
     with os.scandir(target.parent) as entries:
         names = [entry.name for entry in entries if entry.name.startswith(stem)]

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from audio_io.errors import S2stError
+from audio_io.errors import S2stError, SoundFileError
 from cli.plan import FilePlan, Job
 from cli.records import as_line, event_record
 from cli.translate import Outcome
@@ -36,6 +36,13 @@ class _RealTimeFactor(ProgressColumn):
         return Text(f"{task.elapsed / task.completed:.2f} x real time", style="dim")
 
 
+class _LastingConsole(Console):
+    """Goes on in silence when nobody reads standard error any more: the files are still wanted."""
+
+    def on_broken_pipe(self) -> None:
+        _close_to_readers(sys.stderr)
+
+
 class Reporter:
     """Listens to a run. Results go to standard output, everything else to standard error.
 
@@ -51,7 +58,7 @@ class Reporter:
         self._json = json
         self._verbose = verbose
         self._shows_text = jobs == 1 and not json
-        self._console = Console(stderr=True, highlight=False)
+        self._console = _LastingConsole(stderr=True, highlight=False)
         self._console.soft_wrap = not self._console.is_terminal
         self._bars = Progress(
             TextColumn("{task.description}", table_column=None),
@@ -118,8 +125,8 @@ class Reporter:
         names = " ".join(path.name for path in job.outputs(self._plan).values())
         factor = outcome.elapsed_s / outcome.heard_s if outcome.heard_s else 0.0
         said = f"{outcome.utterances} utterance{'' if outcome.utterances == 1 else 's'}"
-        if outcome.unspoken:
-            said += f", {outcome.unspoken} of them too unclear to speak"
+        if outcome.dropped:
+            said += f", {outcome.dropped} too unclear to speak"
         if self._plan.timeline and outcome.lag_s > 0.5:
             said += f", speech up to {outcome.lag_s:.1f} s late"
         self.note(
@@ -145,8 +152,8 @@ class Reporter:
             self._console.print(Traceback.from_exception(type(error), error, error.__traceback__))
         seen = str(error) if isinstance(error, S2stError) else _unexpected(error)
         label = job.input.label
-        # Errors of reading name the file themselves.
-        self.warn(f"s2st: {seen}" if label in seen else f"s2st: {label}: {seen}")
+        names_it = isinstance(error, SoundFileError)
+        self.warn(f"s2st: {seen}" if names_it else f"s2st: {label}: {seen}")
         if self._json:
             self._out(as_line({"type": "file_failed", "input": label, "error": seen}))
 
@@ -167,14 +174,29 @@ class Reporter:
         self._out(f"{event.language}\t{text}" if several else text)
 
     def _out(self, line: str) -> None:
+        if sys.stdout is None:  # closed before we started
+            return
         try:
             if sys.stdout.isatty() and self._console.is_terminal and not self._bars.disable:
                 self._console.print(escape(line))  # above the bars, which share the terminal
             else:
                 print(line, flush=True)
-        except BrokenPipeError:
-            # Whoever read our text has gone. The files are still wanted.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            _close_to_readers(sys.stdout)
+            if not isinstance(error, BrokenPipeError):
+                self.failures += 1
+                self.warn(
+                    f"s2st: standard output cannot be written ({error.strerror}). "
+                    "The files are written nevertheless."
+                )
+
+
+def _close_to_readers(stream: TextIO) -> None:
+    """From now on what is written there goes nowhere. Whoever read it has gone, but the files are
+    still wanted."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _short(label: str) -> str:

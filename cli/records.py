@@ -8,6 +8,7 @@ from engine.events import (
     AudioLost,
     Event,
     SourceText,
+    SpeechDropped,
     TargetAudio,
     TargetText,
     UtteranceEnded,
@@ -30,8 +31,14 @@ def event_record(event: Event) -> dict[str, Any]:
             "utterance": event.utterance,
             "speech_s": round(event.chunk.duration_ms / 1000, 3),
         }
+    elif isinstance(event, SpeechDropped):
+        record |= {
+            "language": event.language,
+            "utterance": event.utterance,
+            "reason": event.reason,
+        }
     elif isinstance(event, UtteranceEnded):
-        record |= {"utterance": event.utterance, "unspoken": event.unspoken or None}
+        record |= {"utterance": event.utterance}
     elif isinstance(event, AudioLost):
         record |= {"reason": event.reason}
     record |= {"start_s": round(event.start_s, 3), "end_s": round(event.end_s, 3)}

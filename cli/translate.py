@@ -1,5 +1,6 @@
 """One recording through an engine: its outputs appear whole, or not at all."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -14,12 +15,19 @@ from audio_io.ports import AudioSource
 from audio_io.recording import open_pipe, open_recording
 from audio_io.tee import KeptSource
 from audio_io.wav import WavFile
-from audio_io.whole_file import WholeFile, remove_stale_parts
+from audio_io.whole_file import WholeFile, remove_own_part, remove_stale_parts
 from cli.journal import PIPE, Journal, Record, digest
 from cli.plan import WAV, FilePlan, Job
 from cli.writers import TEXT_FORMATS, TextWriter
 from engine.agent import Agent, StreamRequest
-from engine.events import NO_WORDS, AudioLost, Event, Stamped, TargetAudio, UtteranceEnded
+from engine.events import (
+    AudioLost,
+    Event,
+    SourceText,
+    SpeechDropped,
+    Stamped,
+    UtteranceEnded,
+)
 from engine.pacing import OneAfterAnother, Timeline
 from engine.registry import EngineSpec, choose_engine
 from engine.session import Session, Voice
@@ -34,8 +42,10 @@ class Outcome:
     elapsed_s: float = 0.0
     utterances: int = 0
     """Utterances in which words were recognised."""
-    unspoken: int = 0
-    """Those of them that were not spoken, though speech was asked for."""
+    last_utterance: int = -1
+    """The last of them."""
+    dropped: int = 0
+    """Translations, or parts of them, that were not spoken though speech was asked for."""
     lost: list[AudioLost] = field(default_factory=list)
     lag_s: float = 0.0
     """With a timeline: the most that speech ended later than its source."""
@@ -73,6 +83,7 @@ class Translator:
         request = job.request(self._plan)
         outcome = Outcome()
         with ExitStack() as stack:
+            stack.callback(_clean_up, job, self._plan, remove_own_part)
             spec, agent = self._engine(job, request)
             source = self._open(job, spec)
             stack.callback(source.close)
@@ -195,9 +206,14 @@ class _Outputs:
 
 def remove_leftovers(job: Job, plan: FilePlan) -> None:
     """Remove what a process that was killed had written of a job."""
+    with contextlib.suppress(OSError):  # there is no folder, or it cannot be read
+        _clean_up(job, plan, remove_stale_parts)
+
+
+def _clean_up(job: Job, plan: FilePlan, remove: Callable[[Path], None]) -> None:
     for path in job.outputs(plan).values():
         for target in (path, _scratch(path, "original"), _scratch(path, "speech")):
-            remove_stale_parts(target)
+            remove(target)
 
 
 def _scratch(path: Path, role: str) -> Path:
@@ -207,12 +223,13 @@ def _scratch(path: Path, role: str) -> Path:
 
 def _count(stamped: Stamped, outcome: Outcome, outputs: _Outputs) -> None:
     event = stamped.event
-    if isinstance(event, UtteranceEnded):
-        heard_words = event.unspoken != NO_WORDS
-        outcome.utterances += heard_words
-        outcome.unspoken += heard_words and bool(event.unspoken)
+    if isinstance(event, SourceText) and event.committed:
+        outcome.utterances += event.utterance != outcome.last_utterance
+        outcome.last_utterance = event.utterance
+    elif isinstance(event, SpeechDropped):
+        outcome.dropped += 1
     elif isinstance(event, AudioLost):
         outcome.lost.append(event)
-    elif isinstance(event, TargetAudio):
+    elif isinstance(event, UtteranceEnded):
         lags = [voice.pacer.lag_s for voice in outputs.voices.values()]
         outcome.lag_s = max([outcome.lag_s, *lags])

@@ -1,14 +1,16 @@
 """Writers of text: each listens to a session and writes one language in one format.
 
-Nothing is kept but an open cue: a line is written as soon as its utterance is committed.
+Nothing is kept but the open cue and the open utterance.
 """
 
 from collections.abc import Callable
-from typing import Protocol, TextIO
+from typing import Protocol, TextIO, TypeAlias
 
 from cli.records import as_line, event_record
 from engine.events import AudioLost, Event, SourceText, TargetText, UtteranceEnded
 from engine.subtitles import VTT_HEADER, Cue, SubtitleComposer, format_srt, format_vtt
+
+_Text: TypeAlias = SourceText | TargetText
 
 
 class TextWriter(Protocol):
@@ -45,39 +47,40 @@ class _Subtitles:
             self._file.write(self._cue_text(self._cues, cue))
 
 
-class _PlainText:
-    """One utterance a line."""
+class _Lines:
+    """One utterance a line, written when it has ended, however many texts were committed."""
 
-    def __init__(self, file: TextIO, language: str) -> None:
+    def __init__(
+        self, file: TextIO, language: str, line: Callable[[list[_Text]], str], header: str = ""
+    ) -> None:
         self._file = file
         self._language = language
-
-    def hear(self, event: Event) -> None:
-        if (text := _committed(event, self._language)) is not None and text.text.strip():
-            self._file.write(f"{one_line(text.text)}\n")
-
-    def end(self) -> None:
-        pass  # every line is out already
-
-
-class _Table:
-    """One utterance a row, with its span and confidence."""
-
-    def __init__(self, file: TextIO, language: str) -> None:
-        self._file = file
-        self._language = language
-        file.write("utterance\tstart_s\tend_s\tconfidence\ttext\n")
+        self._line = line
+        self._open: list[_Text] = []
+        """What is committed of the open utterance."""
+        file.write(header)
 
     def hear(self, event: Event) -> None:
         if (text := _committed(event, self._language)) is not None:
-            confidence = "" if text.confidence is None else f"{text.confidence:.3f}"
-            self._file.write(
-                f"{text.utterance}\t{text.start_s:.3f}\t{text.end_s:.3f}\t{confidence}\t"
-                f"{one_line(text.text)}\n"
-            )
+            self._open.append(text)
+        elif isinstance(event, UtteranceEnded):
+            self.end()
 
     def end(self) -> None:
-        pass  # every row is out already
+        if any(text.text.strip() for text in self._open):
+            self._file.write(self._line(self._open) + "\n")
+        self._open.clear()
+
+
+def _plain_line(texts: list[_Text]) -> str:
+    return one_line("".join(text.text for text in texts))
+
+
+def _table_line(texts: list[_Text]) -> str:
+    measured = [text.confidence for text in texts if text.confidence is not None]
+    confidence = f"{sum(measured) / len(measured):.3f}" if measured else ""
+    span = f"{texts[0].start_s:.3f}\t{texts[-1].end_s:.3f}"
+    return f"{texts[0].utterance}\t{span}\t{confidence}\t{_plain_line(texts)}"
 
 
 class _JsonLines:
@@ -103,12 +106,21 @@ def _vtt(file: TextIO, language: str) -> TextWriter:
     return _Subtitles(file, language, lambda _, cue: format_vtt(cue), VTT_HEADER)
 
 
+def _txt(file: TextIO, language: str) -> TextWriter:
+    return _Lines(file, language, _plain_line)
+
+
+def _tsv(file: TextIO, language: str) -> TextWriter:
+    header = "utterance\tstart_s\tend_s\tconfidence\ttext\n"
+    return _Lines(file, language, _table_line, header)
+
+
 TEXT_FORMATS: dict[str, Callable[[TextIO, str], TextWriter]] = {
     "srt": _srt,
     "vtt": _vtt,
-    "txt": _PlainText,
+    "txt": _txt,
     "jsonl": _JsonLines,
-    "tsv": _Table,
+    "tsv": _tsv,
 }
 
 
@@ -116,7 +128,7 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _committed(event: Event, language: str) -> SourceText | TargetText | None:
+def _committed(event: Event, language: str) -> _Text | None:
     if isinstance(event, SourceText | TargetText) and event.committed:
         return event if event.language == language else None
     return None

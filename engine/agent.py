@@ -7,6 +7,7 @@ in its state. Yielding nothing is a READ, yielding something a WRITE (SimulEval'
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -50,8 +51,8 @@ class StreamRequest:
 class StreamControls:
     """What the session tells an agent before each step: a snapshot, never samples or text."""
 
-    queued_ms: float = 0.0
-    """Translated sound that waits to be played."""
+    queued_ms: Mapping[str, float] = field(default_factory=dict)
+    """Translated sound that waits to be played, by target language."""
     targets: tuple[str, ...] | None = None
     """The targets wanted now, a part of the request's; None wants them all."""
     paused: bool = False
@@ -128,9 +129,11 @@ class Chain(Agent[ItemIn, ItemOut, tuple[Any, ...]]):
             stage.control(controls, stage_state)
 
     def release(self, state: tuple[Any, ...]) -> None:
-        for stage, stage_state in zip(self.stages, state, strict=True):
-            stage.release(stage_state)
+        with ExitStack() as stack:  # one that fails does not keep the others
+            for stage, stage_state in zip(self.stages, state, strict=True):
+                stack.callback(stage.release, stage_state)
 
     def close(self) -> None:
-        for stage in self.stages:
-            stage.close()
+        with ExitStack() as stack:
+            for stage in self.stages:
+                stack.callback(stage.close)

@@ -62,46 +62,62 @@ class TargetAudio:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechDropped:
+    """A translation, or a part of it, that is written and was not spoken."""
+
+    utterance: int
+    language: str
+    start_s: float
+    end_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class UtteranceEnded:
-    """Nothing more comes of this utterance."""
+    """Nothing more comes of this utterance. One in which no words were recognised has no text."""
 
     utterance: int
     start_s: float
     end_s: float
-    unspoken: str = ""
-    """Why its translation was not spoken; empty when it was, or when no speech was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioLost:
-    """Sound that no engine heard."""
+    """Source sound that no engine heard."""
 
     start_s: float
     end_s: float
     reason: str
 
 
-NO_WORDS = "no words were recognised"
-"""Why an utterance in which nothing was understood is not spoken; it has no text either."""
-
-Event: TypeAlias = SourceText | TargetText | TargetAudio | UtteranceEnded | AudioLost
+Event: TypeAlias = (
+    SourceText | TargetText | TargetAudio | SpeechDropped | UtteranceEnded | AudioLost
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """An event and when it left the engine."""
+    """An event, when it left the engine, and what the engine had heard by then.
+
+    With these the lag of a translation divides into waiting for speech, computing, and the rest.
+    """
 
     event: Event
     emitted_at_s: float
-    """Clock time of the session's clock."""
+    """Clock time at which it left the engine."""
+    stepped_at_s: float
+    """Clock time at which the step that made it began."""
     heard_s: float
-    """Stream time the engine had heard by then, in seconds."""
+    """Stream time of the newest sound the engine had heard, in seconds."""
+    captured_at_s: float | None
+    """Clock time at which that sound was captured; None for a file."""
 
 
 EVENT_TYPES = {
     SourceText: "source_text",
     TargetText: "target_text",
     TargetAudio: "target_audio",
+    SpeechDropped: "speech_dropped",
     UtteranceEnded: "utterance_ended",
     AudioLost: "audio_lost",
 }

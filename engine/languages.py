@@ -186,7 +186,9 @@ def resolve_language(text: str) -> Language:
     code = _NAMES.get(wanted)
     if code is None and (tag := _TAG.fullmatch(wanted)):
         code = _NAMES.get(tag["language"])
-        if code == "cmn" and not _TRADITIONAL.isdisjoint(tag["rest"].split("-")):
+        rest = tag["rest"].split("-")
+        # A script says more than a region: zh-Hans-HK is simplified.
+        if code == "cmn" and "hans" not in rest and not _TRADITIONAL.isdisjoint(rest):
             code = "cmn_Hant"
     if code is not None:
         return LANGUAGES[code]

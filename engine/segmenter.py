@@ -62,6 +62,8 @@ class Segmenter(Agent[AudioChunk, AudioChunk, SegmenterState]):
         return state
 
     def step(self, chunk: AudioChunk, state: SegmenterState) -> Iterator[AudioChunk]:
+        if chunk.sample_rate_hz != self._detector.sample_rate_hz:
+            raise ValueError(f"the segmenter hears {self._detector.sample_rate_hz} Hz only")
         if state.next_sample is not None and chunk.start_sample != state.next_sample:
             yield from self._close_at_gap(state)
         state.next_sample = chunk.end_sample
@@ -69,47 +71,54 @@ class Segmenter(Agent[AudioChunk, AudioChunk, SegmenterState]):
         size = self._detector.frame_samples
         position = chunk.end_sample - len(sound)
         whole = len(sound) // size * size
-        for start in range(0, whole, size):
-            yield from self._hear(sound[start : start + size], position + start, state)
         state.rest = sound[whole:]
-        if chunk.boundary is Boundary.STREAM:
-            tail = state.rest if state.speaking else silence(0)
-            start_sample = chunk.end_sample - len(tail)
-            state.rest = silence(0)
-            yield self._chunk(tail, start_sample, Boundary.STREAM)
+        due: list[Samples] = []
+        """What this step hands on of the open utterance, in one piece."""
+        for start in range(0, whole, size):
+            ended = self._hear(sound[start : start + size], state, due)
+            if ended:
+                yield self._chunk(due, position + start + size, Boundary.UTTERANCE)
+                due = []
+        if chunk.boundary is not Boundary.NONE:
+            # Somebody says that the utterance, or the stream, ends here: what is heard ends too.
+            if state.speaking:
+                due.append(state.rest)
+            if state.speaking or chunk.boundary is Boundary.STREAM:
+                yield self._chunk(due, chunk.end_sample, chunk.boundary)
+            self._forget(state)
+        elif due:
+            yield self._chunk(due, position + whole, Boundary.NONE)
 
-    def _hear(
-        self, frame: Samples, start_sample: int, state: SegmenterState
-    ) -> Iterator[AudioChunk]:
+    def _hear(self, frame: Samples, state: SegmenterState, due: list[Samples]) -> bool:
+        """Take one frame; whether it ends an utterance."""
         voiced = self._detector.in_speech(frame, state.detector)
         if not state.speaking:
             if not voiced:
                 state.pre_roll.append(frame)
-                return
-            kept = np.concatenate([*state.pre_roll, frame])
-            start_sample -= len(kept) - len(frame)
+                return False
+            due.extend(state.pre_roll)
             state.pre_roll.clear()
             state.speaking, state.quiet_ms = True, 0.0
-            yield self._chunk(kept, start_sample, Boundary.NONE)
-            return
+        due.append(frame)
         state.quiet_ms = 0.0 if voiced else state.quiet_ms + self._frame_ms
         if not voiced and state.quiet_ms >= self._hangover_ms:
             state.speaking = False
-            yield self._chunk(frame, start_sample, Boundary.UTTERANCE)
-        else:
-            yield self._chunk(frame, start_sample, Boundary.NONE)
+        return not state.speaking
 
     def _close_at_gap(self, state: SegmenterState) -> Iterator[AudioChunk]:
         """Sound was lost: what was open ends before the gap, and listening starts afresh."""
         assert state.next_sample is not None
         if state.speaking:
-            start_sample = state.next_sample - len(state.rest)
-            yield self._chunk(state.rest, start_sample, Boundary.UTTERANCE)
+            yield self._chunk([state.rest], state.next_sample, Boundary.UTTERANCE)
+        self._forget(state)
+
+    def _forget(self, state: SegmenterState) -> None:
         state.detector = self._detector.new_state()
         state.rest = silence(0)
         state.pre_roll.clear()
         state.speaking = False
 
-    def _chunk(self, samples: Samples, start_sample: int, boundary: Boundary) -> AudioChunk:
+    def _chunk(self, pieces: list[Samples], end_sample: int, boundary: Boundary) -> AudioChunk:
+        samples = np.concatenate(pieces) if pieces else silence(0)
         rate = self._detector.sample_rate_hz
-        return AudioChunk(samples, rate, start_sample, boundary=boundary)
+        return AudioChunk(samples, rate, end_sample - len(samples), boundary=boundary)

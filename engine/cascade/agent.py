@@ -5,20 +5,28 @@ speech comes out while somebody talks without a pause.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from audio_io.chunk import AudioChunk, Boundary, Samples, silence
 from engine.agent import Agent, StreamControls, StreamRequest, Task
-from engine.cascade.config import CascadePolicy
+from engine.cascade.config import DEFAULT_MIN_CONFIDENCE, CascadePolicy
 from engine.cascade.recognizer import Recognizer
 from engine.cascade.synthesizer import Synthesizer
 from engine.cascade.text import as_sentence, cut_point, mark_unclear, mostly_unclear, speakable
 from engine.cascade.translator import Translator
 from engine.errors import LanguageError
-from engine.events import NO_WORDS, Event, SourceText, TargetAudio, TargetText, UtteranceEnded, Word
+from engine.events import (
+    Event,
+    SourceText,
+    SpeechDropped,
+    TargetAudio,
+    TargetText,
+    UtteranceEnded,
+    Word,
+)
 from engine.languages import written_without_spaces
 
 HOP_MS = 100
@@ -69,13 +77,15 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
         policy = request.policy or CascadePolicy()
         if not isinstance(policy, CascadePolicy):
             raise TypeError(f"the cascade takes a CascadePolicy, not {type(policy).__name__}")
-        if request.min_confidence is not None:
-            policy = replace(policy, min_confidence=request.min_confidence)
         source = request.source or min(self._recognizer.sources)
         if request.task is not Task.ASR:
             for target in request.targets:
                 if self._translator is None or target not in self._translator.targets:
                     raise LanguageError(f"The cascade does not translate to '{target}'.")
+                if request.task is Task.S2ST and (
+                    self._synthesizer is None or target not in self._synthesizer.targets
+                ):
+                    raise LanguageError(f"The cascade has no voice for '{target}'.")
                 self._translator.start(target)  # loads while the recogniser does
         return CascadeState(request, policy, source, self._recognizer.new_state(source))
 
@@ -161,9 +171,9 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
         utterance, state.utterance, state.partial = state.utterance, state.utterance + 1, ""
         start_s, end_s = self._seconds(state, 0), self._seconds(state, samples)
         if not words:
-            yield UtteranceEnded(utterance, start_s, end_s, unspoken=NO_WORDS)
+            yield UtteranceEnded(utterance, start_s, end_s)
             return
-        threshold = state.policy.min_confidence
+        threshold = _min_confidence(state.request)
         timed = [Word(w.text, start_s + w.start_s, start_s + w.end_s, w.confidence) for w in words]
         shown, text = as_sentence(
             mark_unclear(timed, threshold), begins=not state.continues, ends=ends
@@ -171,52 +181,40 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
         measured = [word.confidence for word in words if word.confidence is not None]
         confidence = sum(measured) / len(measured) if measured else None
         start_s, end_s = shown[0].start_s, shown[-1].end_s
+        heard = _committed(text, state.source, state)
         yield SourceText(
-            utterance,
-            state.source,
-            _committed(text, state.source, state),
-            start_s,
-            end_s,
-            True,
-            confidence,
-            shown,
+            utterance, state.source, heard, start_s, end_s, True, confidence, words=shown
         )
-        translations: list[tuple[str, str]] = []
+        written: list[TargetText] = []
         for target in self._targets(state):
             assert self._translator is not None
             translation = self._translator.translate(text, target)
-            translations.append((target, translation))
-            written = _committed(translation, target, state)
-            yield TargetText(utterance, target, written, start_s, end_s, True, confidence)
-        unspoken = ""
+            joined = _committed(translation, target, state)
+            written.append(TargetText(utterance, target, joined, start_s, end_s, True))
+            yield written[-1]
         if state.request.task is Task.S2ST:
-            if mostly_unclear(words, threshold):
-                unspoken = "most of it was unclear"
-            else:
-                for target, translation in translations:
-                    yield from self._speak(translation, target, utterance, start_s, end_s, state)
-        yield UtteranceEnded(utterance, start_s, end_s, unspoken)
+            unclear = mostly_unclear(words, threshold)
+            for target_text in written:
+                if unclear:
+                    reason = "most of it was unclear"
+                    target = target_text.language
+                    yield SpeechDropped(utterance, target, start_s, end_s, reason)
+                else:
+                    yield from self._speak(target_text, state)
+        yield UtteranceEnded(utterance, start_s, end_s)
 
-    def _speak(
-        self,
-        text: str,
-        target: str,
-        utterance: int,
-        start_s: float,
-        end_s: float,
-        state: CascadeState,
-    ) -> Iterator[Event]:
-        if self._synthesizer is None:
-            raise LanguageError(f"The cascade was loaded without a voice for '{target}'.")
-        spoken = speakable(text)
+    def _speak(self, text: TargetText, state: CascadeState) -> Iterator[Event]:
+        assert self._synthesizer is not None  # `new_state` asked for it
+        spoken = speakable(text.text)
         if not spoken:
             return
+        target = text.language
         speaker = state.request.speakers.get(target)
         for samples in self._synthesizer.speak(spoken, target, speaker):
             first = state.spoken_samples.get(target, 0)
             state.spoken_samples[target] = first + len(samples)
             chunk = AudioChunk(samples, self._synthesizer.sample_rate_hz, first)
-            yield TargetAudio(utterance, target, chunk, start_s, end_s)
+            yield TargetAudio(text.utterance, target, chunk, text.start_s, text.end_s)
 
     @property
     def _rate(self) -> int:
@@ -232,6 +230,11 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
         """Source time of a sample of the open utterance."""
         assert state.start_sample is not None
         return (state.start_sample + sample) / self._rate
+
+
+def _min_confidence(request: StreamRequest) -> float:
+    asked = request.min_confidence
+    return DEFAULT_MIN_CONFIDENCE if asked is None else asked
 
 
 def _end_sample(state: CascadeState) -> int:

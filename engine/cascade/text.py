@@ -1,7 +1,6 @@
 """From recognised words to sentences: case, unclear words, and where to cut."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from engine.cascade.translator import UNCLEAR
 from engine.events import Word
@@ -15,23 +14,19 @@ MIN_TAIL_S = 0.3
 def cut_point(words: Sequence[Word], length_s: float) -> float:
     """Where to cut speech that goes on: a time in seconds, at a word boundary.
 
-    The longest pause in the second half wins; without one, the last word boundary that leaves
-    `MIN_TAIL_S`; without that, the end.
+    The longest pause whose middle lies in the second half wins; without one, the last word
+    boundary that leaves `MIN_TAIL_S`; without that, the end.
     """
     latest_s = length_s - MIN_TAIL_S
-    best_s, longest_s = 0.0, MIN_PAUSE_S
-    last_boundary_s = 0.0
-    for word, following in pairwise(words):
-        if not length_s / 2 <= word.end_s <= latest_s:
-            continue
+    best_s, longest_s, last_boundary_s = 0.0, MIN_PAUSE_S, 0.0
+    borders_s = [word.start_s for word in words[1:]] + [length_s]
+    for word, next_start_s in zip(words, borders_s, strict=False):
+        if word.end_s > latest_s:
+            break
         last_boundary_s = word.end_s
-        pause_s = following.start_s - word.end_s
-        if pause_s >= longest_s:
-            best_s, longest_s = (word.end_s + following.start_s) / 2, pause_s
-    if words and words[-1].end_s <= latest_s:  # the pause that the cut itself may lie in
-        pause_s = length_s - words[-1].end_s
-        if pause_s >= longest_s:
-            best_s = words[-1].end_s + min(pause_s / 2, MIN_TAIL_S)
+        middle_s, pause_s = (word.end_s + next_start_s) / 2, next_start_s - word.end_s
+        if middle_s >= length_s / 2 and pause_s >= longest_s:
+            best_s, longest_s = middle_s, pause_s
     return best_s or last_boundary_s or length_s
 
 
@@ -77,7 +72,8 @@ def as_sentence(words: Sequence[Word], *, begins: bool, ends: bool) -> tuple[tup
 
 def speakable(text: str) -> str:
     """Text without what should not be said: an unclear stretch becomes a short pause."""
-    return text.replace(UNCLEAR, ", ").strip(" ,.")
+    spoken = text.replace(UNCLEAR, ", ").strip(" ,.")
+    return spoken if any(letter.isalnum() for letter in spoken) else ""
 
 
 def _capital_i(text: str) -> str:

@@ -13,7 +13,7 @@ class Translator(Protocol):
     """Languages it writes, as ISO 639-3 codes."""
 
     def start(self, target: str) -> None:
-        """Begin getting ready for a target, without waiting."""
+        """Begin getting ready for a target, so that the first sentence need not wait."""
 
     def translate(self, text: str, target: str) -> str:
         """`text` in the target language. Raises `EngineError` when it cannot."""

@@ -121,7 +121,7 @@ def test_a_killed_process_leaves_no_target_and_the_next_one_cleans_up(tmp_path: 
     program = """
 import os, signal, sys
 from pathlib import Path
-from audio_io.whole_file import WholeFile
+from audio_io.whole_file import WholeFile, remove_own_part
 handle = WholeFile(Path(sys.argv[1])).open_text()
 handle.write("half")
 handle.flush()
@@ -210,7 +210,7 @@ def test_a_limit_on_file_size_leaves_nothing_behind(tmp_path: Path) -> None:
 import resource, signal, sys
 from pathlib import Path
 from audio_io.errors import OutputError
-from audio_io.whole_file import WholeFile
+from audio_io.whole_file import WholeFile, remove_own_part
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:

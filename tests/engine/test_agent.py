@@ -14,7 +14,7 @@ REQUEST = StreamRequest("eng", ("spa",))
 class Count:
     seen: int = 0
     released: int = 0
-    queued_ms: float = 0.0
+    targets: tuple[str, ...] | None = None
 
 
 class Repeat(Agent[int, int, Count]):
@@ -29,7 +29,7 @@ class Repeat(Agent[int, int, Count]):
             yield 10 * item + state.seen
 
     def control(self, controls: StreamControls, state: Count) -> None:
-        state.queued_ms = controls.queued_ms
+        state.targets = controls.targets
 
     def release(self, state: Count) -> None:
         state.released += 1
@@ -71,9 +71,9 @@ def test_a_batch_of_streams_gives_what_each_gives_alone() -> None:
 def test_controls_and_release_reach_every_stage() -> None:
     chain: Chain[int, int] = Chain(Repeat(), Repeat())
     state = chain.new_state(REQUEST)
-    chain.control(StreamControls(queued_ms=250.0), state)
+    chain.control(StreamControls(targets=("spa",)), state)
     chain.release(state)
-    assert [(part.queued_ms, part.released) for part in state] == [(250.0, 1), (250.0, 1)]
+    assert [(part.targets, part.released) for part in state] == [(("spa",), 1)] * 2
 
 
 def test_stages_made_before_one_that_fails_are_released() -> None:

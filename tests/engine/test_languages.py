@@ -33,6 +33,7 @@ def test_every_seamless_language_is_known_by_its_own_code() -> None:
         *[("zh", "cmn"), ("chi", "cmn"), ("zho", "cmn"), ("chinese", "cmn"), ("Mandarin", "cmn")],
         *[("zh-CN", "cmn"), ("zh-Hans", "cmn"), ("zh_TW", "cmn_Hant"), ("zh-Hant", "cmn_Hant")],
         *[("cmn_hant", "cmn_Hant"), ("CMN-Hant", "cmn_Hant"), ("zh-Hant-HK", "cmn_Hant")],
+        *[("zh-Hans-HK", "cmn")],
         *[("ar", "arb"), ("sw", "swh"), ("ms", "zsm"), ("fa", "pes"), ("no", "nob")],
         *[("et", "est"), ("lv", "lvs"), ("uz", "uzn"), ("az", "azj"), ("mn", "khk")],
         *[("ps", "pbt"), ("ku", "ckb"), ("ne", "npi"), ("fre", "fra"), ("ger", "deu")],

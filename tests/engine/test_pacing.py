@@ -18,9 +18,10 @@ def said(utterance: int, speech_s: float, start_s: float, end_s: float) -> Targe
 
 
 def placed(pacer: OneAfterAnother | Timeline, event: TargetAudio) -> tuple[float, float]:
-    """Start and length in seconds of what an event becomes."""
-    made = list(pacer.pace(event))
-    return made[0].start_s, sum(len(chunk.samples) for chunk in made) / RATE_HZ
+    """Start and length in seconds of what one piece of an utterance becomes."""
+    made = [*pacer.pace(event, 0.0), *pacer.end_utterance()]
+    chunks = [item for item in made if isinstance(item, AudioChunk)]
+    return chunks[0].start_s, sum(len(chunk.samples) for chunk in chunks) / RATE_HZ
 
 
 def test_utterances_follow_one_after_the_other_with_a_pause() -> None:
@@ -55,6 +56,22 @@ def test_on_the_timeline_speech_is_sped_up_to_fit_but_not_beyond_the_limit() -> 
     start_s, length_s = placed(pacer, said(2, 1.3, 4.5, 6.0))
     assert start_s == pytest.approx(6.0, abs=0.1)
     assert length_s == pytest.approx(1.0, rel=0.02)
+
+
+@needs_libsonic
+@pytest.mark.parametrize("pieces", [1, 4, 20])
+def test_on_the_timeline_an_utterance_is_placed_whole_in_however_many_pieces_it_comes(
+    pieces: int,
+) -> None:
+    pacer = Timeline()
+    for _ in range(pieces):
+        assert not list(pacer.pace(said(0, 4.0 / pieces, 2.0, 4.0), 0.0))
+    (chunk,) = pacer.end_utterance()
+    assert isinstance(chunk, AudioChunk)
+    assert chunk.start_s == 2.0
+    assert len(chunk.samples) / RATE_HZ == pytest.approx(4.0 / 1.3, rel=0.02)
+    assert pacer.lag_s == pytest.approx(4.0 / 1.3 - 2.0, abs=0.1)
+    assert not list(pacer.end_utterance())
 
 
 def test_a_timeline_that_slows_speech_down_is_refused() -> None:

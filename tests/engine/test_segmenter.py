@@ -74,6 +74,37 @@ def test_lost_sound_ends_the_utterance_where_it_was_lost() -> None:
     assert segments(segmenter, items) == [(0, 25, "utterance"), (500, 525, "stream")]
 
 
+def test_a_boundary_set_by_hand_ends_the_utterance() -> None:
+    segmenter = Segmenter(LoudDetector(), SegmenterConfig(silence_ms=50, pre_roll_ms=20))
+    loud = np.ones(25, dtype=np.float32)
+    items = [
+        AudioChunk(loud, 1000, boundary=Boundary.UTTERANCE),
+        AudioChunk(loud, 1000, 25),
+        AudioChunk(silence(0), 1000, 50, boundary=Boundary.STREAM),
+    ]
+    assert segments(segmenter, items) == [(0, 25, "utterance"), (25, 50, "stream")]
+
+
+def test_after_lost_sound_nothing_of_before_is_in_the_pre_roll() -> None:
+    segmenter = Segmenter(LoudDetector(), SegmenterConfig(silence_ms=20, pre_roll_ms=50))
+    loud = np.ones(20, dtype=np.float32)
+    items = [AudioChunk(silence(25), 1000), AudioChunk(loud, 1000, 500, boundary=Boundary.STREAM)]
+    assert segments(segmenter, items) == [(500, 520, "stream")]
+
+
+def test_a_second_utterance_gets_its_whole_silence_too() -> None:
+    segmenter = Segmenter(LoudDetector(), SegmenterConfig(silence_ms=40, pre_roll_ms=0))
+    sound = silence(200)
+    sound[0:10] = sound[100:110] = sound[130:140] = 1.0
+    found = segments(segmenter, chunks(sound, (10,), rate_hz=1000))
+    assert found == [(0, 40, "utterance"), (100, 170, "utterance"), (200, 200, "stream")]
+
+
+def test_sound_of_another_rate_is_refused(segmenter: Segmenter) -> None:
+    with pytest.raises(ValueError, match="16000 Hz only"):
+        agent_checks.run(segmenter, chunks(silence(100), rate_hz=44100), REQUEST)
+
+
 def test_two_sentences_are_two_utterances_that_hold_all_the_speech(segmenter: Segmenter) -> None:
     sound = speech("two_sentences.wav")
     found = segments(segmenter, chunks(sound))

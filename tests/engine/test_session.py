@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 
 from audio_io.chunk import AudioChunk, Boundary, silence
-from engine.agent import StreamRequest
-from engine.events import AudioLost, Event, Stamped, TargetAudio, TargetText, UtteranceEnded
-from engine.pacing import OneAfterAnother
+from engine.agent import StreamControls, StreamRequest
+from engine.events import (
+    AudioLost,
+    Event,
+    SpeechDropped,
+    Stamped,
+    TargetAudio,
+    TargetText,
+    UtteranceEnded,
+)
+from engine.pacing import OneAfterAnother, Paced
 from engine.session import Session, Voice
 from engine.stepper import DirectStepper
 from tests.fakes import FakeClock, ListSink, ListSource, ParrotAgent, ParrotState, chunks
@@ -35,13 +43,18 @@ def test_speech_goes_to_the_sink_of_its_language_and_events_to_every_listener() 
         *(TargetText, TargetAudio, TargetText, TargetAudio, UtteranceEnded),
     ]
     assert also == heard
-    assert [stamped.emitted_at_s for stamped in heard] == [1.0, 2.0, 3.0, 4.0, 5.0]
+    # The clock is read when each of the three steps begins, and for each event of the last.
+    assert [stamped.emitted_at_s for stamped in heard] == [4.0, 5.0, 6.0, 7.0, 8.0]
+    assert {stamped.stepped_at_s for stamped in heard} == {3.0}
     assert {stamped.heard_s for stamped in heard} == {3000 / 16000}
+    assert {stamped.captured_at_s for stamped in heard} == {None}
 
 
 def test_a_jump_in_the_source_is_told_as_lost_sound_before_what_follows() -> None:
     first = AudioChunk(silence(1600), 16000)
-    last = AudioChunk(silence(1600), 16000, 8000, boundary=Boundary.STREAM)
+    last = AudioChunk(
+        silence(1600), 16000, 8000, boundary=Boundary.STREAM, lost_reason="the laptop slept"
+    )
     heard: list[Event] = []
     Session(
         ListSource([first, last]),
@@ -49,7 +62,7 @@ def test_a_jump_in_the_source_is_told_as_lost_sound_before_what_follows() -> Non
         REQUEST,
         listeners=[lambda stamped: heard.append(stamped.event)],
     ).run()
-    assert heard[0] == AudioLost(0.1, 0.5, "it could not be read")
+    assert heard[0] == AudioLost(0.1, 0.5, "the laptop slept")
     assert not any(isinstance(event, AudioLost) for event in heard[1:])
 
 
@@ -65,7 +78,7 @@ def test_the_agent_is_told_how_much_speech_waits() -> None:
     sink = ListSink(queued_ms=1234.0)
     voices = {"spa": Voice(OneAfterAnother(), sink)}
     Session(ListSource(chunks(silence(10))), Stepper(agent), REQUEST, voices=voices).run()
-    assert {controls.queued_ms for controls in states[0].controls} == {1234.0}
+    assert all(told.queued_ms == {"spa": 1234.0} for told in states[0].controls)
     assert states[0].released == 1
 
 
@@ -95,3 +108,39 @@ def test_progress_is_told_in_stream_time() -> None:
     session.run()
     assert told == [0.1, 0.2, 0.25, 0.25]
     assert session.heard_s == 0.25
+
+
+def test_what_is_said_in_a_pause_is_not_translated_and_what_was_open_ends() -> None:
+    paused = iter([False, True, True, False, False])
+    heard: list[Event] = []
+    source = ListSource(chunks(np.arange(400, dtype=np.float32), (100,)))
+    Session(
+        source,
+        DirectStepper(ParrotAgent()),
+        REQUEST,
+        listeners=[lambda stamped: heard.append(stamped.event)],
+        controls=lambda: StreamControls(paused=next(paused)),
+    ).run()
+    said = [e.chunk.samples for e in heard if isinstance(e, TargetAudio) and e.language == "spa"]
+    assert [(sound[0], sound[-1]) for sound in said] == [(0.0, 99.0), (300.0, 399.0)]
+    assert not any(isinstance(event, AudioLost) for event in heard)
+
+
+def test_speech_a_pacer_holds_back_or_drops_comes_out_when_the_utterance_ends() -> None:
+    class Dropping(OneAfterAnother):
+        def end_utterance(self) -> Iterator[Paced]:
+            yield AudioChunk(silence(5), 16000)
+            yield SpeechDropped(0, "spa", 0.0, 0.1, "too late")
+
+    sink = ListSink()
+    heard: list[Event] = []
+    Session(
+        ListSource(chunks(silence(10))),
+        DirectStepper(ParrotAgent()),
+        StreamRequest("eng", ("spa",)),
+        voices={"spa": Voice(Dropping(), sink)},
+        listeners=[lambda stamped: heard.append(stamped.event)],
+    ).run()
+    assert [len(chunk.samples) for chunk, _ in sink.written] == [10, 5]
+    kinds = [type(event) for event in heard]
+    assert kinds == [TargetText, TargetAudio, SpeechDropped, UtteranceEnded]

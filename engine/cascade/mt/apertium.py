@@ -43,12 +43,18 @@ PACKAGES = {
     "cat-fra": "apertium-fra-cat",
 }
 """Debian package of each mode."""
+LONGEST_TEXT = 10_000
+"""Characters; a clause has some hundred."""
 TIMEOUT_S = 20.0
 """A sentence takes milliseconds and a cold start a second; longer means it hangs."""
 
 _SPECIAL = re.compile(r"([\\\[\]{}^$/@<>])")
-_END = ".[][\n]"
-"""What the plain-text deformatter puts behind the last sentence, so that it counts as ended."""
+_END = " .[][\n]"
+"""What the plain-text deformatter puts behind the last sentence, so that it counts as ended. The
+space keeps the stop from turning the last word into an abbreviation ("no." is "number")."""
+_ENDED = re.compile(r"\s*\.?\[\]\[\s*\]$")
+_OWN_STOP = re.compile(r"(?<=[^\s.])(?<!\.[^\s.])\.\s*$")
+"""A text's own last stop; not that of "U.S.", which is part of the word."""
 _END_SEEN = b"[][\n]\0"
 """What every complete answer ends with: the blank of `_END`, which no rule touches."""
 _ESCAPED = re.compile(r"\\(.)")
@@ -146,14 +152,21 @@ class Pipeline:
 
     def translate(self, text: str) -> str:
         """Translate one sentence or clause; a dead pipeline is started again once."""
-        message = f"{_escape(text)}{_END}".encode() + b"\0"
+        if len(text) > LONGEST_TEXT:  # more than the pipes hold would never come out
+            raise EngineError(
+                f"A text of {len(text)} characters is too long to translate at once.",
+                hint=f"At most {LONGEST_TEXT}.",
+            )
+        message = f"{_escape(_OWN_STOP.sub(' .', text))}{_END}".encode("utf-8", "replace") + b"\0"
         with self._lock:
             for attempt in (1, 2):
                 self.start()
                 try:
                     return _unescape(self._exchange(message))
-                except OSError as error:
-                    self.close()
+                except BaseException as error:
+                    self.close()  # or the next one would read the answer to this one
+                    if not isinstance(error, OSError):
+                        raise
                     logger.warning(
                         "Apertium's %s died (%s), attempt %d", self._mode, error, attempt
                     )
@@ -225,6 +238,6 @@ def _escape(text: str) -> str:
 
 
 def _unescape(answer: str) -> str:
-    text = _ESCAPED.sub(r"\1", answer.removesuffix(_END))
+    text = _ESCAPED.sub(r"\1", _ENDED.sub("", answer))
     text = re.sub(r"\s+", " ", text).strip()
     return re.sub(r" ([.,;:!?])", r"\1", text)

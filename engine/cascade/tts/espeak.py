@@ -52,7 +52,7 @@ class EspeakSynthesizer:
         try:
             done = subprocess.run(
                 [program, "-v", voice, "-b", "1", "-z", "--stdin", "--stdout"],
-                input=text.encode(),
+                input=text.encode("utf-8", "replace"),
                 capture_output=True,
                 timeout=TIMEOUT_S,
                 start_new_session=True,  # Ctrl-C in a terminal is ours to handle

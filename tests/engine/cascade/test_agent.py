@@ -15,9 +15,9 @@ from engine.cascade.config import CascadePolicy
 from engine.cascade.loading import load
 from engine.errors import LanguageError
 from engine.events import (
-    NO_WORDS,
     Event,
     SourceText,
+    SpeechDropped,
     TargetAudio,
     TargetText,
     UtteranceEnded,
@@ -48,6 +48,7 @@ class LevelRecognizer:
 
     sources = frozenset({"eng"})
     sample_rate_hz = 1000
+    released = 0
 
     def new_state(self, language: str) -> list[Samples]:
         return []
@@ -61,7 +62,7 @@ class LevelRecognizer:
         return self._words(samples, 0.9)
 
     def release(self, state: list[Samples]) -> None:
-        pass
+        self.released += 1
 
     def _words(self, samples: Samples, sure: float | None) -> tuple[Word, ...]:
         borders = [0, *np.flatnonzero(np.diff(samples)) + 1, len(samples)]
@@ -78,10 +79,13 @@ class LevelRecognizer:
 
 
 class Backwards:
-    targets = frozenset({"spa", "cat", "jpn"})
+    targets = frozenset({"spa", "cat", "jpn", "deu"})
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
 
     def start(self, target: str) -> None:
-        pass
+        self.started.append(target)
 
     def translate(self, text: str, target: str) -> str:
         return f"{target}({text})"
@@ -91,14 +95,14 @@ class Backwards:
 
 
 class Beeps:
-    """A millisecond of sound a letter."""
+    """A millisecond of sound a letter; speakers are louder."""
 
     targets = frozenset({"spa", "cat", "jpn"})
     sample_rate_hz = 1000
 
     def speak(self, text: str, target: str, speaker: str | None) -> Iterator[Samples]:
         for letter in text:
-            yield np.full(1, ord(letter) / 1000, dtype=np.float32)
+            yield np.full(1, ord(letter) / (500 if speaker else 1000), dtype=np.float32)
 
 
 @pytest.fixture
@@ -131,9 +135,40 @@ def test_an_utterance_is_text_then_translation_then_speech_then_ended(
         *[TargetAudio] * len(said.strip(" ,.")),
         UtteranceEnded,
     ]
-    assert (events[0].text, events[0].start_s, events[0].end_s) == ("W1 w2.", 0.0, 1.9)  # type: ignore
+    assert events[0] == SourceText(
+        *(0, "eng", "W1 w2.", 0.0, 1.9, True),
+        confidence=0.9,
+        words=(Word("W1", 0.0, 0.9, 0.9), Word("w2.", 1.0, 1.9, 0.9)),
+    )
+    # How sure the recogniser was says nothing of the translation.
+    assert events[1] == TargetText(0, "spa", said, 0.0, 1.9, True, None)
     assert [event.chunk.start_sample for event in of(TargetAudio, events)] == list(range(11))
     assert events[-1] == UtteranceEnded(0, 0.0, 1.9)
+
+
+def test_the_last_sound_counts_even_if_it_fills_no_hop(counted: CascadeAgent) -> None:
+    request = StreamRequest("eng", ("spa",), Task.S2TT, partials=False)
+    events = told(counted, chunks(np.full(2050, 0.01, dtype=np.float32), (300,), 1000), request)
+    assert of(SourceText, events)[0].end_s == pytest.approx(1.95)
+
+
+def test_every_target_is_spoken_by_the_speaker_asked_for(counted: CascadeAgent) -> None:
+    request = StreamRequest("eng", ("spa", "cat"), partials=False, speakers={"cat": "loud"})
+    events = told(counted, chunks(levels(1), (300,), 1000), request)
+    loudest = {
+        code: max(float(e.chunk.samples[0]) for e in of(TargetAudio, events) if e.language == code)
+        for code in request.targets
+    }
+    assert loudest["cat"] > 1.5 * loudest["spa"]
+
+
+def test_translators_are_started_when_the_stream_is_and_the_recogniser_is_given_back() -> None:
+    recognizer, translator = LevelRecognizer(), Backwards()
+    agent = CascadeAgent(recognizer, translator, Beeps())
+    state = agent.new_state(StreamRequest("eng", ("spa", "cat")))
+    assert translator.started == ["spa", "cat"]
+    agent.release(state)
+    assert recognizer.released == 1
 
 
 def test_committed_texts_joined_are_the_whole_with_spaces_where_the_language_has_them(
@@ -175,7 +210,9 @@ def test_what_is_mostly_unclear_is_shown_and_not_spoken(counted: CascadeAgent) -
     events = told(counted, chunks(levels(60, 70, 3), (300,), 1000), REQUEST)
     assert of(SourceText, events)[0].text == "[unclear] w3."
     assert not of(TargetAudio, events)
-    assert of(UtteranceEnded, events)[0].unspoken == "most of it was unclear"
+    assert of(SpeechDropped, events) == [
+        SpeechDropped(0, "spa", 0.0, 2.9, "most of it was unclear")
+    ]
 
 
 def test_a_stream_may_ask_for_all_words(counted: CascadeAgent) -> None:
@@ -185,9 +222,9 @@ def test_a_stream_may_ask_for_all_words(counted: CascadeAgent) -> None:
     assert of(TargetAudio, events)
 
 
-def test_noise_without_words_has_no_text_and_says_why(counted: CascadeAgent) -> None:
+def test_noise_without_words_is_an_utterance_without_text(counted: CascadeAgent) -> None:
     events = told(counted, chunks(silence(1500), (300,), 1000), REQUEST)
-    assert events == [UtteranceEnded(0, 0.0, 1.5, NO_WORDS)]
+    assert events == [UtteranceEnded(0, 0.0, 1.5)]
 
 
 def test_partial_text_replaces_itself_and_never_changes_what_is_committed(
@@ -203,6 +240,15 @@ def test_partial_text_replaces_itself_and_never_changes_what_is_committed(
     without = told(counted, items, StreamRequest("eng", ("spa",), Task.S2TT, partials=False))
     kept = [e for e in events if getattr(e, "committed", True)]
     assert kept == without
+
+
+def test_after_a_cut_the_tail_is_shown_again_as_partial_text(counted: CascadeAgent) -> None:
+    policy = CascadePolicy(max_utterance_ms=3000)
+    request = StreamRequest("eng", ("spa",), Task.S2TT, policy=policy)
+    events = told(counted, chunks(levels(1, 2, 3, 4), (100,), 1000), request)
+    texts = [(e.utterance, e.text, e.committed) for e in of(SourceText, events)]
+    cut = texts.index((0, "W1 w2", True))
+    assert texts[cut + 1] == (1, " w3", False)
 
 
 def test_targets_that_are_not_wanted_now_are_left_out(counted: CascadeAgent) -> None:
@@ -228,9 +274,14 @@ def test_lost_sound_ends_the_utterance_before_it(counted: CascadeAgent) -> None:
     assert spans == [(0.0, 0.9), (5.0, 5.9)]
 
 
-def test_a_target_that_is_not_covered_is_refused(counted: CascadeAgent) -> None:
-    with pytest.raises(LanguageError, match="deu"):
+def test_a_target_that_cannot_be_written_or_spoken_is_refused_at_once(
+    counted: CascadeAgent,
+) -> None:
+    with pytest.raises(LanguageError, match="does not translate to 'fin'"):
+        counted.new_state(StreamRequest("eng", ("fin",)))
+    with pytest.raises(LanguageError, match="no voice for 'deu'"):
         counted.new_state(StreamRequest("eng", ("deu",)))
+    counted.release(counted.new_state(StreamRequest("eng", ("deu",), Task.S2TT)))
 
 
 @whole
@@ -272,19 +323,34 @@ def test_a_long_sentence_is_cut_at_a_word_and_all_its_words_are_said(
 
 
 @whole
-def test_chunk_size_does_not_matter(engine: Agent[AudioChunk, Event, Any]) -> None:
-    agent_checks.check_chunk_size_does_not_matter(engine, speech("two_sentences.wav"), REQUEST)
+@pytest.mark.parametrize(
+    "request_", [REQUEST, StreamRequest("eng", ("spa", "cat"))], ids=["one", "two"]
+)
+def test_chunk_size_does_not_matter(
+    engine: Agent[AudioChunk, Event, Any], request_: StreamRequest
+) -> None:
+    agent_checks.check_chunk_size_does_not_matter(engine, speech("two_sentences.wav"), request_)
 
 
 @whole
-def test_two_streams_do_not_mix(engine: Agent[AudioChunk, Event, Any]) -> None:
+@pytest.mark.parametrize(
+    "request_", [REQUEST, StreamRequest("eng", ("spa", "cat"))], ids=["one", "two"]
+)
+def test_two_streams_do_not_mix(
+    engine: Agent[AudioChunk, Event, Any], request_: StreamRequest
+) -> None:
     agent_checks.check_streams_do_not_mix(
-        engine, speech("two_sentences.wav"), speech("short.wav"), REQUEST
+        engine, speech("two_sentences.wav"), speech("short.wav"), request_
     )
 
 
 @whole
-def test_later_sound_changes_nothing_said_before(engine: Agent[AudioChunk, Event, Any]) -> None:
+@pytest.mark.parametrize(
+    "request_", [REQUEST, StreamRequest("eng", ("spa", "cat"))], ids=["one", "two"]
+)
+def test_later_sound_changes_nothing_said_before(
+    engine: Agent[AudioChunk, Event, Any], request_: StreamRequest
+) -> None:
     agent_checks.check_later_sound_changes_nothing(
-        engine, speech("two_sentences.wav"), int(2.5 * RATE_HZ), speech("short.wav"), REQUEST
+        engine, speech("two_sentences.wav"), int(2.5 * RATE_HZ), speech("short.wav"), request_
     )

@@ -66,6 +66,50 @@ def test_signs_of_the_stream_format_are_only_text(
         assert sign in answer
 
 
+@pytest.mark.parametrize("target", sorted(ROUTES))
+@pytest.mark.parametrize("text", ["No.", "I said no.", "I said no", "Mr", "number no", "vs"])
+def test_a_last_word_that_could_be_an_abbreviation_is_a_word(
+    translator: ApertiumTranslator, text: str, target: str
+) -> None:
+    answer = translator.translate(text, target)
+    assert "[" not in answer
+    assert "]" not in answer
+    assert answer.endswith(".") == text.endswith(".")
+
+
+def test_the_stop_of_an_abbreviation_stays_in_it(translator: ApertiumTranslator) -> None:
+    assert translator.translate("U.S.", "cat") == "EUA"
+
+
+def test_no_means_no(translator: ApertiumTranslator) -> None:
+    assert translator.translate("No.", "spa") == "No."
+    assert translator.translate("I said no.", "spa") == "Dije no."
+
+
+def test_an_answer_is_never_read_by_the_next_question(pipeline: Pipeline) -> None:
+    assert pipeline.translate("The house.") == "La casa."
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    old = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        # The second program stands still, so that Ctrl-C comes while the answer is waited for.
+        os.kill(pipeline._processes[1].pid, signal.SIGSTOP)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.translate("The cat.")
+    finally:
+        signal.signal(signal.SIGALRM, old)
+    assert pipeline.translate("The dog.") == "El perro."
+
+
+def test_a_text_longer_than_the_pipes_is_refused_and_a_long_one_is_not(pipeline: Pipeline) -> None:
+    assert pipeline.translate("the dog " * 1000).count("perro") == 1000
+    with pytest.raises(EngineError, match="too long"):
+        pipeline.translate("the dog " * 10_000)
+
+
 @pytest.mark.parametrize("text", ["", " ", "."])
 def test_next_to_nothing_is_translated_to_next_to_nothing(
     translator: ApertiumTranslator, text: str

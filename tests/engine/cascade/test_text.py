@@ -24,9 +24,14 @@ def said(*pairs: tuple[str, float | None]) -> list[Word]:
         ([(0.0, 1.0), (2.5, 3.2), (3.4, 4.0), (4.0, 6.0)], 3.3),
         # No pause: the last word boundary that leaves 0.3 s.
         ([(0.0, 2.0), (2.0, 4.0), (4.0, 5.5), (5.5, 5.8), (5.8, 6.0)], 5.5),
-        # The pause goes on where the stretch ends: cut in it, near the word before.
-        ([(0.0, 2.0), (2.0, 5.0)], 5.3),
+        # The pause goes on where the stretch ends: cut in its middle.
+        ([(0.0, 2.0), (2.0, 5.0)], 5.5),
         ([(0.0, 2.0), (2.0, 5.6)], 5.8),
+        # One early word, and nothing for long: what comes after its middle is kept.
+        ([(0.1, 0.3)], 3.15),
+        # A last word that may be cut in half: back to the boundary before it, even in the first
+        # half.
+        ([(0.0, 2.9), (2.9, 5.9)], 2.9),
         # One word over all of it, or none: there is no boundary to cut at.
         ([(0.0, 6.0)], 6.0),
         ([], 6.0),
@@ -91,6 +96,7 @@ def test_nothing_is_a_sentence_of_nothing() -> None:
         ("Tenemos [unclear] perros.", "Tenemos ,  perros"),
         ("[unclear].", ""),
         ("[unclear] Hola.", "Hola"),
+        ("¿[unclear]?", ""),
     ],
 )
 def test_what_was_unclear_is_not_spoken(text: str, expected: str) -> None:
