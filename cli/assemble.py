@@ -21,6 +21,9 @@ class FileOptions:
     inputs: tuple[str, ...]
     source: str | None = None
     targets: tuple[str, ...] = ()
+    configured: frozenset[str] = frozenset()
+    """Which of `src` and `tgt` the command line left to the configuration. A manifest's row, being
+    about its own recording, wins over that."""
     engine: str = "auto"
     min_confidence: float | None = None
     voice_detector: str = "pocketsphinx"
@@ -59,11 +62,10 @@ def assemble(options: FileOptions) -> Assembled:
     if plan.raw_rate_hz is not None and all(item.path is not None for item in inputs):
         raise UsageError("--rate is for raw sound on standard input.", hint="Add the input `-`.")
     assembled = Assembled(plan, [], [], [])
-    source = _language(options.source) if options.source else None
-    targets = tuple(dict.fromkeys(_language(target) for target in options.targets))
+    asked = _Asked(options)
     chosen: dict[tuple[str, tuple[str, ...]], EngineSpec | S2stError] = {}
     for item in inputs:
-        assembled.jobs.append(_job(item, source, targets, options.engine, assembled, chosen))
+        assembled.jobs.append(_job(item, asked, assembled, chosen))
     refused = [job for job in assembled.jobs if job.refusal]
     if len(refused) == len(assembled.jobs):
         # Nothing can run: this is one error, not one for each recording.
@@ -108,16 +110,28 @@ def _require_stretch() -> None:
         )
 
 
+class _Asked:
+    """The languages of the command line and of the configuration."""
+
+    def __init__(self, options: FileOptions) -> None:
+        source = _language(options.source) if options.source else None
+        targets = tuple(dict.fromkeys(_language(target) for target in options.targets))
+        self.engine = options.engine
+        self.source = None if "src" in options.configured else source
+        self.targets = () if "tgt" in options.configured else targets
+        self.configured_source = source
+        self.configured_targets = targets
+
+
 def _job(
     item: Input,
-    source: str | None,
-    targets: tuple[str, ...],
-    engine: str,
+    asked: _Asked,
     assembled: Assembled,
     chosen: dict[tuple[str, tuple[str, ...]], EngineSpec | S2stError],
 ) -> Job:
     """One recording's languages and engine. A row of a manifest may ask for what cannot be done;
     that is this row's failure."""
+    source, targets, engine = asked.source, asked.targets, asked.engine
     try:
         if source is None and item.source:
             source = _language(item.source)
@@ -127,11 +141,13 @@ def _job(
         chosen[item.label, ()] = error
         return Job(item, engine, source or "", targets, refusal=str(error))
     if source is None:
-        source = DEFAULT_SOURCE
+        source = asked.configured_source or DEFAULT_SOURCE
         _note_once(f"--src not given: taking {_named(source)}", assembled.notes)
     if not targets:
-        targets = (DEFAULT_TARGET_OF_ENGLISH if source == "eng" else DEFAULT_TARGET,)
-        _note_once(f"--tgt not given: taking {_named(targets[0])}", assembled.notes)
+        default = DEFAULT_TARGET_OF_ENGLISH if source == "eng" else DEFAULT_TARGET
+        targets = asked.configured_targets or (default,)
+        taken = " and ".join(_named(target) for target in targets)
+        _note_once(f"--tgt not given: taking {taken}", assembled.notes)
     if len(targets) > 1:  # the transcript is written anyway
         targets = tuple(target for target in targets if target != source)
     job = Job(item, engine, source, targets)

@@ -97,12 +97,14 @@ def _read(path: Path) -> dict[str, Any]:
     table = settings.get("file", {})
     if not isinstance(table, dict):
         raise UsageError(f"In '{path}', `file` must be a table: write [file].")
-    _check(path, {key: value for key, value in settings.items() if key != "file"}, COMMON, "")
+    common = {key: value for key, value in settings.items() if key != "file"}
+    _check(path, common, COMMON, "")
     _check(path, table, FILE, " in [file]")
-    return settings
+    return common | {"file": table}
 
 
 def _check(path: Path, found: dict[str, Any], known: Mapping[str, type], place: str) -> None:
+    """Only known keys, each of its type. A single word becomes the list it is short for."""
     for key, value in found.items():
         if key not in known:
             raise UsageError(

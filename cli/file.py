@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from cli.options import LANGUAGES, RESULTS, RUNNING, Engine, Json, Source, Targets, split_words
+from cli.options import (
+    LANGUAGES,
+    RESULTS,
+    RUNNING,
+    Engine,
+    Json,
+    Source,
+    Targets,
+    is_configured,
+    split_words,
+)
 
 EXAMPLES = "\n\n".join(
     (
@@ -21,6 +31,7 @@ EXAMPLES = "\n\n".join(
 
 
 def file(
+    ctx: typer.Context,
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -173,6 +184,7 @@ def file(
                 inputs=tuple(inputs),
                 source=src,
                 targets=tuple(split_words(tgt)),
+                configured=frozenset(name for name in ("src", "tgt") if is_configured(ctx, name)),
                 engine=engine,
                 min_confidence=min_confidence,
                 voice_detector=vad,

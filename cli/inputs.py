@@ -69,11 +69,10 @@ def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
         matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  absolute ones too
         if not matches:
             raise UsageError(f"No file matches '{argument}'.")
-        folders = {os.path.dirname(match) for match in matches}  # noqa: PTH120  "" is no Path
-        ours = {folder: Journal(Path(folder)).outputs() for folder in folders}
-        for match in matches:
-            folder, name = os.path.split(match)
-            if name not in ours[folder]:
+        paths = [Path(match) for match in matches]
+        ours = {folder: Journal(folder).outputs() for folder in {path.parent for path in paths}}
+        for match, path in zip(matches, paths, strict=True):
+            if path.name not in ours[path.parent]:
                 yield from _expand(match, options)
     else:
         # One that does not exist fails later by itself, and does not stop the others.

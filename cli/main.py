@@ -60,7 +60,7 @@ def main() -> NoReturn:
         # Results are UTF-8, as the files are, and file names come out as the bytes they are.
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="s2st", standalone_mode=False)
     except TyperException as error:
         code = _refuse(error)
     except S2stError as error:

@@ -48,6 +48,12 @@ Json = Annotated[
 ]
 
 
+def is_configured(ctx: typer.Context, parameter: str) -> bool:
+    """Whether a value comes from the configuration or a variable, not from the command line."""
+    source = ctx.get_parameter_source(parameter)
+    return source is not None and source.name in {"DEFAULT_MAP", "ENVIRONMENT"}
+
+
 def split_words(values: list[str] | None) -> list[str]:
     """`["a,b", "c"]` as `["a", "b", "c"]`, each once, in order."""
     words = [word.strip() for value in values or [] for word in value.split(",")]

@@ -29,7 +29,9 @@ def run_file(options: FileOptions) -> int:
     if options.dry_run:
         _say_what_would_be_done(run, before, quiet=options.quiet, json=options.json)
         return OK
-    signal.signal(signal.SIGTERM, _leave)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup has SIGHUP ignored
+            signal.signal(number, _leave)
     reporter = Reporter(
         run.plan,
         len(run.jobs),
@@ -118,5 +120,5 @@ def _say_what_would_be_done(
             print(f"{job.input.label} -> {' '.join(outputs)}")
 
 
-def _leave(*_: Any) -> None:
-    raise SystemExit(128 + signal.SIGTERM)
+def _leave(number: int, _: Any) -> None:
+    raise SystemExit(128 + number)

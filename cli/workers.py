@@ -8,7 +8,7 @@ import contextlib
 import multiprocessing
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -87,12 +87,8 @@ class _Worker:
         self._plan = plan
         self.process: SpawnProcess = context.Process(target=_work, args=(theirs, plan), daemon=True)
         resource_tracker.ensure_running()  # starting it unblocks signals
-        # Inherited: Ctrl-C in a terminal also reaches a worker that is still starting.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        with _signals_wait():
             self.process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         theirs.close()
 
     def give(self, job: Job) -> None:
@@ -108,8 +104,7 @@ class _Worker:
             message = self.connection.recv()
         except (EOFError, OSError):
             self.process.join(GRACE_S)
-            with contextlib.suppress(OSError):  # a folder that cannot be read
-                remove_leftovers(job, self._plan)
+            remove_leftovers(job, self._plan)
             listener.failed(job, _death(self.process))
             return False
         match message:
@@ -126,6 +121,27 @@ class _Worker:
                 self.job = None
                 listener.failed(job, error)
         return True
+
+
+@contextlib.contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Signals that end the run do so after the block: a worker that gets only half of its start
+    says so in many lines. Ctrl-C in a terminal also reaches workers that are still starting;
+    what is started here inherits that it is blocked."""
+    came: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for late in came:
+        signal.raise_signal(late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +199,9 @@ class _Messenger:
 
 def _work(connection: Connection, plan: FilePlan) -> None:
     """The life of a worker: jobs, one at a time, until the main process closes the connection."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
+    # Ctrl-C and a terminal that closes are the main process's to handle.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     messenger = _Messenger(connection, plan)
     # Closed pipe: the main process is gone, and what is half written is abandoned on the way out.

@@ -1,0 +1,77 @@
+"""`s2st doctor` and `s2st languages`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.running import Ran, inside, s2st
+
+TARGETS = ["cat", "epo", "fra", "glg", "ita", "por", "spa"]
+
+
+def findings(ran: Ran) -> dict[str, dict[str, Any]]:
+    return {record["name"]: record for record in map(json.loads, ran.out.splitlines())}
+
+
+@pytest.fixture(scope="module")
+def healthy() -> Ran:
+    return s2st("doctor", "--json")
+
+
+@pytest.fixture(scope="module")
+def bare() -> Ran:
+    """A machine on which nothing is found."""
+    return s2st("doctor", env={"PATH": "/nonexistent"})
+
+
+def test_doctor_tries_every_part_and_all_of_them_work(healthy: Ran) -> None:
+    assert (healthy.code, healthy.err) == (0, "")
+    found = findings(healthy)
+    assert all(finding["works"] for finding in found.values() if finding["needed"])
+    assert "buenos días" in found["translator Apertium, Spanish"]["seen"].lower()
+    translators = [name for name in found if name.startswith("translator")]
+    assert len(translators) == len(TARGETS)
+    assert found["voice espeak-ng"]["seen"].startswith("speaks Spanish")
+
+
+def test_doctor_says_the_line_to_type_for_what_is_missing(bare: Ran) -> None:
+    assert bare.code == 1
+    lines = [line.strip() for line in bare.out.splitlines()]
+    assert any(
+        line.startswith("MISSING  engine cascade: Apertium, the translator") for line in lines
+    )
+    assert "sudo apt install apertium && sudo apt install espeak-ng" in lines
+    at = next(n for n, line in enumerate(lines) if line.startswith("MISSING  voice espeak-ng"))
+    assert lines[at + 1] == "sudo apt install espeak-ng"
+    at = next(n for n, line in enumerate(lines) if "MISSING  translator Apertium, Spanish" in line)
+    assert lines[at + 1] == "sudo apt install apertium apertium-eng-spa"
+    assert "Traceback" not in bare.out + bare.err
+
+
+def test_doctor_finds_a_broken_configuration_and_goes_on(tmp_path: Path, healthy: Ran) -> None:
+    (tmp_path / "config.toml").write_text("tgt = spa")
+    ran = s2st("doctor", "--json", env={"S2ST_CONFIG": str(tmp_path / "config.toml")})
+    assert ran.code == 1
+    finding = findings(ran)["configuration"]
+    assert not finding["works"]
+    assert "is not TOML" in finding["seen"]
+    assert findings(ran).keys() == findings(healthy).keys()
+
+
+def test_languages_says_what_the_engine_hears_writes_and_speaks() -> None:
+    ran = inside("languages", "--json", "--engine", "cascade")
+    records = [json.loads(line) for line in ran.out.splitlines()]
+    assert (ran.code, {record["engine"] for record in records}) == (0, {"cascade"})
+    assert [record["code"] for record in records if record["hears"]] == ["eng"]
+    assert sorted(record["code"] for record in records if record["speaks"]) == TARGETS
+    table = inside("languages").out
+    assert all(code in table for code in TARGETS)
+    assert "Spanish" in table
+
+
+def test_languages_of_an_unknown_engine_is_a_usage_error() -> None:
+    ran = inside("languages", "--engine", "nope")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "s2st: No engine is called 'nope'. There is: cascade.\n"
