@@ -10,8 +10,8 @@ from audio_io.errors import S2stError, UsageError
 from cli.assemble import Assembled, FileOptions, assemble
 from cli.journal import Journal, Record, digest
 from cli.plan import FilePlan, Job
-from cli.progress import Reporter
 from cli.records import as_line
+from cli.report import Reporter
 from cli.workers import run_here, run_workers
 
 OK, FAILED = 0, 1
@@ -35,17 +35,18 @@ def run_file(options: FileOptions) -> int:
     reporter = Reporter(
         run.plan,
         len(run.jobs),
+        len(waiting),
         quiet=options.quiet,
         json=options.json,
         verbose=options.verbose,
     )
-    for note in run.notes:
-        reporter.note(note)
-    for notice in run.notices:
-        reporter.warn(f"s2st: {notice}")
-    for job in finished:
-        reporter.note(f"{job.input.label}: finished before")
     with reporter:
+        for note in run.notes:
+            reporter.note(note)
+        for notice in run.notices:
+            reporter.warn(f"s2st: {notice}")
+        for job in finished:
+            reporter.note(f"{job.input.label}: finished before")
         for job in waiting:
             if job.refusal:
                 reporter.failed(job, S2stError(job.refusal))

@@ -6,7 +6,7 @@ Other packages add engines by an entry point in the group `s2st.engines` that na
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -134,9 +134,11 @@ BUILT_IN: tuple[EngineSpec, ...] = (
 )
 
 
-def engines() -> tuple[EngineSpec, ...]:
-    """All engines in the order in which `auto` tries them."""
+def engines() -> Iterator[EngineSpec]:
+    """All engines in the order in which `auto` tries them. Other packages are looked at only when
+    ours are through: that takes a while."""
     found = list(BUILT_IN)
+    yield from BUILT_IN
     for point in entry_points(group=ENTRY_POINT_GROUP):
         try:
             spec = point.load()
@@ -151,14 +153,14 @@ def engines() -> tuple[EngineSpec, ...]:
             logger.warning("A second engine called '%s' (%s) is left out", spec.name, point.value)
         else:
             found.append(spec)
-    return tuple(found)
+            yield spec
 
 
 def choose_engine(
     name: str,
     request: StreamRequest,
     mode: str,
-    specs: Sequence[EngineSpec] | None = None,
+    specs: Iterable[EngineSpec] | None = None,
     options: LoadOptions | None = None,
 ) -> Choice:
     """The engine called `name`, or for `auto` the first that covers the request, suits the mode
@@ -200,12 +202,16 @@ def _named(
     name: str,
     request: StreamRequest,
     mode: str,
-    specs: Sequence[EngineSpec],
+    specs: Iterable[EngineSpec],
     options: LoadOptions,
 ) -> EngineSpec:
-    spec = next((spec for spec in specs if spec.name == name), None)
-    if spec is None:
-        known = ", ".join([AUTO, *(spec.name for spec in specs)])
+    passed: list[str] = []
+    for spec in specs:
+        if spec.name == name:
+            break
+        passed.append(spec.name)
+    else:
+        known = ", ".join([AUTO, *passed])
         raise UnknownEngineError(f"No engine is called '{name}'.", hint=f"There is: {known}.")
     reason = spec.uncovered(request)
     if reason:
