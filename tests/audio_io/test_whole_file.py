@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from audio_io.errors import OutputError
-from audio_io.whole_file import WholeFile
+from audio_io.whole_file import WholeFile, remove_own_part
 from tests.audio_io.sounds import without_rights
 
 
@@ -245,3 +245,15 @@ def test_a_full_device_is_said_as_such() -> None:
             raw.write(b"x")
     finally:
         os.close(descriptor)
+
+
+def test_a_part_that_nobody_holds_is_removed_by_its_path(tmp_path: Path) -> None:
+    """As when Ctrl-C comes between the making of a file and its registration for cleaning up."""
+    (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
+    for name in ("out.txt", "link.txt"):
+        whole = WholeFile(tmp_path / name)
+        assert any(name.endswith(".part") for name in names(tmp_path))
+        remove_own_part(tmp_path / name)
+        assert names(tmp_path) == ["link.txt"]
+        whole.abandon()
+    remove_own_part(tmp_path / "none" / "out.txt")

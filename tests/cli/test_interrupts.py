@@ -71,10 +71,15 @@ def test_ctrl_c_while_workers_start_prints_nothing_of_theirs(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    ("sent_bytes", "raw", "number", "code"),
+    [
+        (0, False, signal.SIGINT, 130),
+        (0, False, signal.SIGTERM, 143),
+        (200_000, False, signal.SIGINT, 130),
+        (200_000, False, signal.SIGTERM, 143),
+        (200_000, True, signal.SIGINT, 130),
+    ],
 )
-@pytest.mark.parametrize("raw", [False, True])
-@pytest.mark.parametrize("sent_bytes", [0, 200_000])
 def test_a_pipe_that_gives_nothing_can_be_left(
     tmp_path: Path, sent_bytes: int, raw: bool, number: signal.Signals, code: int
 ) -> None:
