@@ -15,8 +15,9 @@ from typing import Any
 from audio_io.errors import OutputError
 
 NAME = ".s2st-journal.jsonl"
-PIPE = ""
-"""What stands for the digest of bytes that came once and are gone."""
+NEVER_FINISHED = ""
+"""Instead of a digest, where a later run cannot rely on the outputs: the input was a pipe, or part
+of its sound was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Record:
     """One finished recording."""
 
     digest: str
-    """Of the input's bytes, or `PIPE`."""
+    """Of the input's bytes, or `NEVER_FINISHED`."""
     options: str
     """Fingerprint of everything that shapes the outputs."""
     outputs: Mapping[str, int]

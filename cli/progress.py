@@ -54,9 +54,9 @@ class Bars:
     def stop(self) -> None:
         self._bars.stop()
 
-    def say(self, text: str, *, faint: bool = False) -> None:
-        """A line above the bars."""
-        self._console.print(escape(text), style="dim" if faint else None)
+    def say(self, text: str, *, faint: bool = False, wrap: bool = True) -> None:
+        """A line above the bars; without `wrap` it is left to the terminal to break it."""
+        self._console.print(escape(text), style="dim" if faint else None, soft_wrap=not wrap)
 
     def begin(self, job: Job, duration_s: float | None) -> None:
         label = job.input.label

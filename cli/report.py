@@ -83,15 +83,13 @@ class Reporter:
         if not outcome.utterances:
             self.warn(f"{label}: no speech was found in {outcome.heard_s:.1f} s of sound.")
         self.note(f"{label}: {self._summary(job, outcome)}")
-        if self._json:
-            record: dict[str, Any] = {
-                "type": "file_done",
-                "input": label,
-                "outputs": [str(path) for path in job.outputs(self._plan).values()],
-                "heard_s": round(outcome.heard_s, 3),
-                "elapsed_s": round(outcome.elapsed_s, 3),
-            }
-            self._out(as_line(record))
+        heard_s, elapsed_s = round(outcome.heard_s, 3), round(outcome.elapsed_s, 3)
+        self._record(job, "file_done", {"heard_s": heard_s, "elapsed_s": elapsed_s})
+
+    def finished_before(self, job: Job) -> None:
+        """An earlier run made its outputs."""
+        self.note(f"{job.input.label}: finished before")
+        self._record(job, "file_finished_before", {})
 
     def failed(self, job: Job, error: BaseException) -> None:
         self._end(job)
@@ -118,6 +116,12 @@ class Reporter:
             f"({factor:.2f} x real time), {said} -> {names}"
         )
 
+    def _record(self, job: Job, kind: str, fields: dict[str, Any]) -> None:
+        if self._json:
+            outputs = [str(path) for path in job.outputs(self._plan).values()]
+            record = {"type": kind, "input": job.input.label, "outputs": outputs}
+            self._out(as_line(record | fields))
+
     def _end(self, job: Job) -> None:
         if self._bars is not None:
             self._bars.end(job)
@@ -136,7 +140,7 @@ class Reporter:
             return
         try:
             if self._bars is not None and sys.stdout.isatty():
-                self._bars.say(line)  # above the bars, which share the terminal
+                self._bars.say(line, wrap=False)  # above the bars, which share the terminal
             else:
                 print(line, flush=True)
         except OSError as error:

@@ -8,11 +8,11 @@ from typing import Any
 
 from audio_io.errors import S2stError, UsageError
 from cli.assemble import Assembled, FileOptions, assemble
+from cli.jobs import run_here
 from cli.journal import Journal, Record, digest
 from cli.plan import FilePlan, Job
 from cli.records import as_line
 from cli.report import Reporter
-from cli.workers import run_here, run_workers
 
 OK, FAILED = 0, 1
 
@@ -46,7 +46,7 @@ def run_file(options: FileOptions) -> int:
         for notice in run.notices:
             reporter.warn(f"s2st: {notice}")
         for job in finished:
-            reporter.note(f"{job.input.label}: finished before")
+            reporter.finished_before(job)
         for job in waiting:
             if job.refusal:
                 reporter.failed(job, S2stError(job.refusal))
@@ -56,6 +56,8 @@ def run_file(options: FileOptions) -> int:
         files = [job for job in possible if job.input.path is not None]
         run_here(piped, run.plan, reporter)
         if options.jobs > 1 and len(files) > 1:
+            from cli.workers import run_workers  # brings multiprocessing
+
             run_workers(files, run.plan, options.jobs, reporter)
         else:
             run_here(files, run.plan, reporter)

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from audio_io.errors import OutputError, SoundFileError
-from audio_io.mix import mix_into
 from audio_io.ports import AudioSource
 from audio_io.recording import open_pipe, open_recording
 from audio_io.tee import KeptSource
 from audio_io.wav import WavFile
 from audio_io.whole_file import WholeFile, remove_own_part, remove_stale_parts
-from cli.journal import PIPE, Journal, Record, digest
+from cli.journal import NEVER_FINISHED, Journal, Record, digest
 from cli.plan import WAV, FilePlan, Job
 from cli.writers import TEXT_FORMATS, TextWriter
 from engine.agent import Agent, StreamRequest
@@ -89,7 +88,9 @@ class Translator:
             stack.callback(source.close)
             opened(source.duration_s)
             path = job.input.path
-            input_digest = digest(path) if path is not None and path.is_file() else PIPE
+            input_digest = NEVER_FINISHED
+            if path is not None and path.is_file():
+                input_digest = digest(path)
             outputs = _Outputs(job, self._plan, spec.output_rate_hz, stack)
             session = Session(
                 outputs.keep_original(source),
@@ -105,6 +106,8 @@ class Translator:
             )
             session.run()
             outputs.finish()
+            if outcome.lost:
+                input_digest = NEVER_FINISHED
             sizes = {path.name: path.stat().st_size for path in outputs.paths}
             Journal(job.input.folder).add(Record(input_digest, job.fingerprint(self._plan), sizes))
         outcome.heard_s = session.heard_s
@@ -164,6 +167,8 @@ class _Outputs:
         for file, writer in self._writers:
             writer.end()
             file.flush()
+        if self._mixes:
+            from audio_io.mix import mix_into  # brings soundfile
         for out, speech in self._mixes:
             assert self._original is not None and self._plan.mix_original_db is not None
             speech.close()

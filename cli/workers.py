@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any, Protocol
+from typing import Any
 
 from audio_io.errors import S2stError
+from cli.jobs import Listener, do_job
 from cli.plan import FilePlan, Job
 from cli.translate import Outcome, Translator, remove_leftovers
 from engine.events import Event
@@ -24,37 +25,6 @@ PROGRESS_EVERY_S = 0.1
 """A worker tells how far it is no more often than this."""
 GRACE_S = 5.0
 """How long a worker may take to clean up before it is killed."""
-
-
-class Listener(Protocol):
-    """What happens to the jobs of a run, told on the main thread, in order for each job."""
-
-    def opened(self, job: Job, duration_s: float | None) -> None:
-        """The recording can be read; it is this long, if that is known."""
-
-    def progress(self, job: Job, heard_s: float) -> None:
-        """This much of it was heard."""
-
-    def event(self, job: Job, event: Event) -> None:
-        """The engine said something."""
-
-    def done(self, job: Job, outcome: Outcome) -> None:
-        """Its outputs are in place."""
-
-    def failed(self, job: Job, error: BaseException) -> None:
-        """It has no outputs."""
-
-
-def run_here(jobs: Sequence[Job], plan: FilePlan, listener: Listener) -> None:
-    """All jobs one after the other in this process."""
-    with Translator(plan) as translator:
-        for job in jobs:
-            try:
-                outcome = _do(translator, job, listener)
-            except Exception as error:  # one bad recording does not stop the others
-                listener.failed(job, error)
-            else:
-                listener.done(job, outcome)
 
 
 def run_workers(jobs: Sequence[Job], plan: FilePlan, count: int, listener: Listener) -> None:
@@ -209,22 +179,13 @@ def _work(connection: Connection, plan: FilePlan) -> None:
         while True:
             job: Job = connection.recv()
             try:
-                outcome = _do(translator, job, messenger)
+                outcome = do_job(translator, job, messenger)
             except BrokenPipeError:
                 raise
             except Exception as error:
                 messenger.failed(job, _sendable(error))
             else:
                 messenger.done(job, outcome)
-
-
-def _do(translator: Translator, job: Job, listener: Listener) -> Outcome:
-    return translator.do(
-        job,
-        opened=lambda duration_s: listener.opened(job, duration_s),
-        progress=lambda heard_s: listener.progress(job, heard_s),
-        hear=lambda event: listener.event(job, event),
-    )
 
 
 def _leave(*_: Any) -> None:

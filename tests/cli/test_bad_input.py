@@ -121,6 +121,9 @@ def test_a_truncated_recording_alone_fails_and_a_silent_one_does_not(tmp_path: P
     CASES["truncated.wav"].make(tmp_path / "cut.wav")
     ran = s2st("file", tmp_path / "cut.wav", "--tgt", "spa", "--format", "txt")
     assert (ran.code, ran.out) == (1, f"{SPANISH}\n")
+    # It is not finished: the next run says again that something is missing.
+    again = s2st("file", tmp_path / "cut.wav", "--tgt", "spa", "--format", "txt", "--resume")
+    assert (again.code, again.out) == (1, ran.out)
     zeros(tmp_path / "silent.wav", 16_000)
     ran = s2st("file", tmp_path / "silent.wav", "--tgt", "spa", "--format", "txt", "--quiet")
     assert (ran.code, ran.out) == (0, "")

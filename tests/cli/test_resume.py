@@ -68,6 +68,14 @@ def test_what_is_finished_is_not_done_again() -> None:
     ]
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_program_is_told_of_what_is_finished_too() -> None:
+    ran = s2st("file", "in", "-o", "out", *WORDS, "--resume", "--json")
+    records = [json.loads(line) for line in ran.out.splitlines()]
+    assert [record["type"] for record in records] == ["file_finished_before"] * len(FILES)
+    assert all(Path(path).is_file() for record in records for path in record["outputs"])
+
+
 def change_one_byte(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
