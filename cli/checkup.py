@@ -65,7 +65,7 @@ def _engines() -> Iterator[Finding]:
         missing = spec.missing(request, LoadOptions())
         seen = spec.summary
         if missing:
-            seen = f"{', '.join(item.what for item in missing)} missing"
+            seen = f"lacks {' and '.join(item.what for item in missing)}"
         yield Finding(
             f"engine {spec.name}",
             not missing,

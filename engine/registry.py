@@ -234,7 +234,7 @@ def _unsuited(spec: EngineSpec, mode: str) -> str:
 def _incomplete(spec: EngineSpec, missing: list[Missing]) -> EngineError:
     what = " and ".join(item.what for item in missing)
     return EngineError(
-        f"The engine '{spec.name}' is not complete: {what} missing.",
+        f"The engine '{spec.name}' lacks {what}.",
         hint="Type: " + " && ".join(item.remedy for item in missing),
     )
 

@@ -51,12 +51,12 @@ def missing(request: StreamRequest, options: LoadOptions) -> list[Missing]:
     if detector not in DETECTORS:
         raise _unknown("voice detector", detector, DETECTORS)
     if detector in EXTRAS and find_spec(EXTRAS[detector][0]) is None:
-        found.append(Missing(f"{detector}, the voice detector", EXTRAS[detector][1]))
+        found.append(Missing(f"{detector} (voice detection)", EXTRAS[detector][1]))
     if find_spec("pocketsphinx") is None:
-        found.append(Missing("pocketsphinx, the recogniser", "pip install pocketsphinx"))
+        found.append(Missing("pocketsphinx (recognition)", "scripts/setup"))
     if request.task is Task.ASR:
         return found
-    packages = set()
+    programs, packages = [], set()
     if which("lt-proc") is None:
         packages.add("apertium")
     for target in request.targets:
@@ -66,14 +66,14 @@ def missing(request: StreamRequest, options: LoadOptions) -> list[Missing]:
             except EngineError:
                 packages.add(PACKAGES[mode])
     if packages:
-        found.append(Missing("Apertium, the translator", _install(packages)))
+        programs.append("Apertium (translation)")
     if request.task is Task.S2ST and which("espeak-ng") is None:
-        found.append(Missing("espeak-ng, the voice", _install({"espeak-ng"})))
+        programs.append("espeak-ng (speech)")
+        packages.add("espeak-ng")
+    if packages:
+        line = f"sudo apt install {' '.join(sorted(packages))}"
+        found.append(Missing(" and ".join(programs), line))
     return found
-
-
-def _install(packages: set[str]) -> str:
-    return "sudo apt install " + " ".join(sorted(packages))
 
 
 def _member(table: dict[str, str], name: str, role: str) -> Any:

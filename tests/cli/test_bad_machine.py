@@ -91,8 +91,8 @@ def test_a_folder_where_an_output_should_be_is_said_and_left_alone(tmp_path: Pat
 
 def test_without_apertium_and_espeak_the_line_to_type_is_said(tmp_path: Path) -> None:
     ran = s2st("file", SHORT, "--tgt", "spa", "-o", tmp_path, env=NOTHING)
-    expected = "Type: sudo apt install apertium && sudo apt install espeak-ng"
-    assert_failed_in_one_line(ran, "Apertium, the translator and espeak-ng, the voice", expected)
+    expected = "Type: sudo apt install apertium espeak-ng"
+    assert_failed_in_one_line(ran, "lacks Apertium (translation) and espeak-ng (speech).", expected)
     assert len(ran.err.splitlines()) == 1
     assert names(tmp_path) == []
 

@@ -70,7 +70,13 @@ def test_speech_counts_only_where_speech_is_asked_for() -> None:
     [
         ("nope", TO_SPANISH, [spec("good")], UsageError, "There is: auto, good."),
         ("auto", TO_SPANISH, [spec("big", "lacks_weights")], EngineError, "s2st models pull big"),
-        ("big", TO_SPANISH, [spec("big", "lacks_weights")], EngineError, "its weights missing"),
+        (
+            "big",
+            TO_SPANISH,
+            [spec("big", "lacks_weights")],
+            EngineError,
+            "The engine 'big' lacks its weights.",
+        ),
         (
             "good",
             StreamRequest("jpn", ("spa",)),
