@@ -22,8 +22,8 @@ class FileOptions:
     source: str | None = None
     targets: tuple[str, ...] = ()
     configured: frozenset[str] = frozenset()
-    """Which of `src` and `tgt` the command line left to the configuration. A manifest's row, being
-    about its own recording, wins over that."""
+    """Which of `src`, `tgt` and `mix_original` the command line left to the configuration. A
+    manifest's row, being about its own recording, wins over the languages of that."""
     engine: str = "auto"
     min_confidence: float | None = None
     voice_detector: str = "pocketsphinx"
@@ -53,6 +53,8 @@ class Assembled:
     """What was chosen and why."""
     notices: list[str]
     """What must be known about the engines."""
+    errors: list[S2stError]
+    """Why jobs were refused."""
 
 
 def assemble(options: FileOptions) -> Assembled:
@@ -61,15 +63,14 @@ def assemble(options: FileOptions) -> Assembled:
     inputs = find_inputs(options.inputs, InputOptions(options.output, options.audio_root))
     if plan.raw_rate_hz is not None and all(item.path is not None for item in inputs):
         raise UsageError("--rate is for raw sound on standard input.", hint="Add the input `-`.")
-    assembled = Assembled(plan, [], [], [])
+    assembled = Assembled(plan, [], [], [], [])
     asked = _Asked(options)
     chosen: dict[tuple[str, tuple[str, ...]], EngineSpec | S2stError] = {}
     for item in inputs:
         assembled.jobs.append(_job(item, asked, assembled, chosen))
-    refused = [job for job in assembled.jobs if job.refusal]
-    if len(refused) == len(assembled.jobs):
+    if all(job.refusal for job in assembled.jobs):
         # Nothing can run: this is one error, not one for each recording.
-        raise next(error for error in chosen.values() if isinstance(error, S2stError))
+        raise assembled.errors[0]
     used = {spec.name: spec for spec in chosen.values() if isinstance(spec, EngineSpec)}
     assembled.notices.extend(spec.notice for spec in used.values() if spec.notice)
     return assembled
@@ -83,20 +84,24 @@ def _plan(options: FileOptions) -> FilePlan:
         )
     if options.resume and options.overwrite:
         raise UsageError("--resume keeps what --overwrite replaces.", hint="Give one of them.")
-    if options.mix_original_db is not None and WAV not in options.formats:
-        raise UsageError("--mix-original needs the format wav.", hint="Add it to --format.")
-    timeline = (options.timeline or options.mix_original_db is not None) and WAV in options.formats
+    mix_db = options.mix_original_db
+    if mix_db is not None and WAV not in options.formats:
+        if "mix_original" not in options.configured:
+            raise UsageError("--mix-original needs the format wav.", hint="Add it to --format.")
+        mix_db = None
+    timeline = (options.timeline or mix_db is not None) and WAV in options.formats
     if timeline:
         _require_stretch()
     return FilePlan(
         formats=options.formats,
         timeline=timeline,
-        mix_original_db=options.mix_original_db,
+        mix_original_db=mix_db,
         min_confidence=options.min_confidence,
-        partials=options.partials,
+        partials=options.partials and ("jsonl" in options.formats or options.json),
         voice_detector=options.voice_detector,
         raw_rate_hz=options.raw_rate_hz,
         event_records=options.json,
+        verbose=options.verbose,
     )
 
 
@@ -138,8 +143,7 @@ def _job(
         if not targets and item.target:
             targets = (_language(item.target),)
     except S2stError as error:
-        chosen[item.label, ()] = error
-        return Job(item, engine, source or "", targets, refusal=str(error))
+        return _refused(Job(item, engine, "", ()), error, assembled)
     if source is None:
         source = asked.configured_source or DEFAULT_SOURCE
         _note_once(f"--src not given: taking {_named(source)}", assembled.notes)
@@ -151,12 +155,22 @@ def _job(
     if len(targets) > 1:  # the transcript is written anyway
         targets = tuple(target for target in targets if target != source)
     job = Job(item, engine, source, targets)
+    if not job.outputs(assembled.plan):
+        text_only = UsageError(
+            f"{_named(source)} to itself is text only.", hint="Add srt or txt to --format."
+        )
+        return _refused(job, text_only, assembled)
     if (source, targets) not in chosen:
         chosen[source, targets] = _choose(job, assembled)
     choice = chosen[source, targets]
     if isinstance(choice, S2stError):
-        return replace(job, refusal=str(choice))
+        return _refused(job, choice, assembled)
     return replace(job, engine=choice.name)
+
+
+def _refused(job: Job, error: S2stError, assembled: Assembled) -> Job:
+    assembled.errors.append(error)
+    return replace(job, refusal=str(error))
 
 
 def _choose(job: Job, assembled: Assembled) -> EngineSpec | S2stError:

@@ -3,21 +3,9 @@
 Nothing is taken on trust: the recogniser listens, the translator translates, the voice speaks.
 """
 
-from dataclasses import dataclass
-
 import typer
 
 from cli.options import Json
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    name: str
-    works: bool
-    seen: str
-    remedy: str = ""
-    needed: bool = True
-    """Whether the default engine needs it."""
 
 
 def doctor(json: Json = False) -> None:

@@ -17,6 +17,8 @@ from cli.options import (
     split_words,
 )
 
+CONFIGURABLE = ("src", "tgt", "mix_original")
+"""Parameters for which it matters whether the command line gave them."""
 EXAMPLES = "\n\n".join(
     (
         "[bold]Examples[/]",
@@ -88,7 +90,7 @@ def file(
     timeline: Annotated[
         bool,
         typer.Option(
-            "--timeline",
+            "--timeline/--no-timeline",
             envvar="S2ST_TIMELINE",
             help="Each translated utterance starts no earlier than its source, up to 1.3 times "
             "faster to keep up. Otherwise they follow one after the other.",
@@ -109,7 +111,7 @@ def file(
     partials: Annotated[
         bool,
         typer.Option(
-            "--partials",
+            "--partials/--no-partials",
             envvar="S2ST_PARTIALS",
             help="Put text that is not committed yet into jsonl and --json too. Twice the work.",
             rich_help_panel=RESULTS,
@@ -184,7 +186,7 @@ def file(
                 inputs=tuple(inputs),
                 source=src,
                 targets=tuple(split_words(tgt)),
-                configured=frozenset(name for name in ("src", "tgt") if is_configured(ctx, name)),
+                configured=frozenset(name for name in CONFIGURABLE if is_configured(ctx, name)),
                 engine=engine,
                 min_confidence=min_confidence,
                 voice_detector=vad,

@@ -47,10 +47,11 @@ def find_inputs(arguments: Sequence[str], options: InputOptions) -> list[Input]:
     found: list[Input] = []
     for argument in arguments:
         found.extend(_expand(argument, options))
-    unique: dict[tuple[Path | None, str], Input] = {}
-    for item in found:  # a manifest may have one recording under several ids
+    unique: dict[tuple[object, ...], Input] = {}
+    for item in found:  # one recording named twice is one, unless its results are others
         path = item.path.resolve() if item.path is not None else None
-        unique.setdefault((path, item.stem), item)
+        key = (path, item.folder.resolve(), item.stem, item.source, item.target)
+        unique.setdefault(key, item)
     return _distinct_stems(list(unique.values()))
 
 
@@ -62,39 +63,52 @@ def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
         raise UsageError("An input is empty.", hint="Name a file, a folder, or - for a pipe.")
     path = Path(argument)
     if path.is_dir():
-        yield from _walk(path, options)
+        found = list(_walk(path, options.output))
+        if not found:
+            raise UsageError(f"The folder '{path}' holds no audio or video files to translate.")
+        yield from found
     elif path.suffix.lower() == ".tsv":
         yield from _manifest(path, options)
     elif not path.exists() and glob.has_magic(argument):
         matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  absolute ones too
         if not matches:
             raise UsageError(f"No file matches '{argument}'.")
-        paths = [Path(match) for match in matches]
-        ours = {folder: Journal(folder).outputs() for folder in {path.parent for path in paths}}
-        for match, path in zip(matches, paths, strict=True):
-            if path.name not in ours[path.parent]:
-                yield from _expand(match, options)
+        yield from _globbed(argument, [Path(match) for match in matches], options)
     else:
         # One that does not exist fails later by itself, and does not stop the others.
         yield Input(path, argument, options.output or path.parent, path.stem)
 
 
-def _walk(root: Path, options: InputOptions) -> Iterator[Input]:
-    """Sound files below a folder, by suffix; what s2st wrote and what is hidden is left out."""
-    count = 0
+def _globbed(pattern: str, matches: list[Path], options: InputOptions) -> Iterator[Input]:
+    """What matches, but for files that s2st wrote. A folder's results keep its name."""
+    ours = {folder: Journal(folder).outputs() for folder in {path.parent for path in matches}}
+    found: list[Input] = []
+    for path in matches:
+        if path.is_dir():
+            found.extend(_walk(path, options.output and options.output / path.name))
+        elif path.name not in ours[path.parent]:
+            found.extend(_expand(str(path), options))
+    if not found:
+        raise UsageError(
+            f"Nothing that matches '{pattern}' is a recording to translate.",
+            hint="What s2st wrote itself does not count.",
+        )
+    yield from found
+
+
+def _walk(root: Path, into: Path | None) -> Iterator[Input]:
+    """Sound files below a folder, by suffix; what s2st wrote and what is hidden is left out.
+    Results go to the same place below `into`; None puts each beside its input."""
     for name, folders, files in os.walk(root):
         folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
         folder = Path(name)
         ours = Journal(folder).outputs()
-        output = options.output / folder.relative_to(root) if options.output else folder
+        output = into / folder.relative_to(root) if into else folder
         for file in sorted(files):
             path = folder / file
             if path.suffix.lower() not in SOUND_SUFFIXES or file.startswith(".") or file in ours:
                 continue
-            count += 1
             yield Input(path, str(path), output, path.stem)
-    if not count:
-        raise UsageError(f"The folder '{root}' holds no audio or video files to translate.")
 
 
 def _manifest(path: Path, options: InputOptions) -> Iterator[Input]:
@@ -111,11 +125,14 @@ def _manifest(path: Path, options: InputOptions) -> Iterator[Input]:
 
 
 def _distinct_stems(inputs: list[Input]) -> list[Input]:
-    """Inputs of one stem and folder keep their extension: `a.mp3` and `a.wav`."""
+    """Inputs of one stem and folder keep their extension: `a.mp3` and `a.wav`. The ids of manifests
+    stay as they are."""
     taken = Counter((item.folder.resolve(), item.stem) for item in inputs)
     named = [
         replace(item, stem=item.path.name)
-        if item.path is not None and taken[item.folder.resolve(), item.stem] > 1
+        if item.path is not None
+        and item.manifest is None
+        and taken[item.folder.resolve(), item.stem] > 1
         else item
         for item in inputs
     ]

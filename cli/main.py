@@ -73,7 +73,7 @@ def main() -> NoReturn:
             raise
         print(
             f"s2st: something unexpected happened ({type(error).__name__}: {error}). "
-            "--verbose shows where; please report it.",
+            "`s2st --verbose` shows where; please report it.",
             file=sys.stderr,
         )
         code = 1

@@ -31,6 +31,8 @@ class FilePlan:
     """Sample rate of raw samples on standard input; None for a file of any kind."""
     event_records: bool = False
     """Whether every event is reported, for `--json`."""
+    verbose: bool = False
+    """Whether worker processes say what goes on inside."""
 
     @property
     def load_options(self) -> LoadOptions:
@@ -58,7 +60,9 @@ class Job:
 
     def outputs(self, plan: FilePlan) -> dict[tuple[str, str], Path]:
         """The path of each output by language and format: speech and text of every target, and
-        the text of the source."""
+        the text of the source. A job that is refused has none."""
+        if self.refusal:
+            return {}
         texts = [form for form in plan.formats if form != WAV]
         pairs = [(self.source, form) for form in texts]
         if not self.transcribes:
@@ -82,9 +86,11 @@ class Job:
         """Of everything but the input that shapes the outputs."""
         shaping = asdict(plan) | {
             "event_records": None,
+            "verbose": None,
+            "formats": sorted(plan.formats),
             "engine": self.engine,
             "source": self.source,
-            "targets": self.targets,
+            "targets": sorted(self.targets),
             "version": version("s2st"),
         }
         return hashlib.blake2b(json.dumps(shaping).encode(), digest_size=16).hexdigest()

@@ -168,5 +168,5 @@ def _close_to_readers(stream: TextIO) -> None:
 def _unexpected(error: BaseException) -> str:
     return (
         f"something unexpected happened ({type(error).__name__}: {error}). "
-        "--verbose shows where; please report it."
+        "`s2st --verbose` shows where; please report it."
     )

@@ -24,10 +24,16 @@ def run_file(options: FileOptions) -> int:
     finished = _finished(run) if options.resume else []
     before = frozenset(finished)
     waiting = [job for job in run.jobs if job not in before]
-    if not options.resume and not options.overwrite:
-        _check_nothing_exists(waiting, run.plan)
+    if not options.overwrite and not options.dry_run:
+        _check_nothing_exists(waiting, run.plan, resume=options.resume)
     if options.dry_run:
-        _say_what_would_be_done(run, before, quiet=options.quiet, json=options.json)
+        _say_what_would_be_done(
+            run,
+            before,
+            overwrite=options.overwrite or options.resume,
+            quiet=options.quiet,
+            json=options.json,
+        )
         return OK
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup has SIGHUP ignored
@@ -77,14 +83,17 @@ def _check_inputs_are_safe(run: Assembled) -> None:
                 )
 
 
-def _check_nothing_exists(jobs: Sequence[Job], plan: FilePlan) -> None:
+def _check_nothing_exists(jobs: Sequence[Job], plan: FilePlan, *, resume: bool) -> None:
+    """Refuse to replace what is there; with `resume`, what s2st did not write itself."""
     existing = [path for job in jobs for path in job.outputs(plan).values() if path.exists()]
+    hint = "--resume goes on with what is not finished, --overwrite replaces all."
+    if resume:
+        ours = {folder: Journal(folder).outputs() for folder in {path.parent for path in existing}}
+        existing = [path for path in existing if path.name not in ours[path.parent]]
+        hint = "s2st has no record of writing it. --overwrite replaces it."
     if existing:
         others = f" and {len(existing) - 1} more exist" if len(existing) > 1 else " exists"
-        raise UsageError(
-            f"'{existing[0]}'{others} already.",
-            hint="--resume goes on with what is not finished, --overwrite replaces all.",
-        )
+        raise UsageError(f"'{existing[0]}'{others} already.", hint=hint)
 
 
 def _finished(run: Assembled) -> list[Job]:
@@ -105,13 +114,20 @@ def _finished(run: Assembled) -> list[Job]:
 
 
 def _say_what_would_be_done(
-    run: Assembled, finished: frozenset[Job], *, quiet: bool, json: bool
+    run: Assembled, finished: frozenset[Job], *, overwrite: bool, quiet: bool, json: bool
 ) -> None:
     for note in run.notes if not quiet else ():
         print(note, file=sys.stderr)
     for job in run.jobs:
         outputs = [str(path) for path in job.outputs(run.plan).values()]
-        state = "refused" if job.refusal else "finished" if job in finished else "to do"
+        exists = not overwrite and any(path.exists() for path in job.outputs(run.plan).values())
+        state = "to do"
+        if job.refusal:
+            state = "refused"
+        elif job in finished:
+            state = "finished"
+        elif exists:
+            state = "exists"
         if json:
             record = {"type": "plan", "input": job.input.label, "state": state, "outputs": outputs}
             print(as_line(record))
@@ -119,6 +135,8 @@ def _say_what_would_be_done(
             print(f"{job.input.label}: {job.refusal}")
         elif job in finished:
             print(f"{job.input.label}: finished before")
+        elif state == "exists":
+            print(f"{job.input.label}: exists already: {' '.join(outputs)}")
         else:
             print(f"{job.input.label} -> {' '.join(outputs)}")
 

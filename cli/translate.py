@@ -105,11 +105,16 @@ class Translator:
                 progress=progress,
             )
             session.run()
-            outputs.finish()
+            outputs.complete()
+            journal, fingerprint = Journal(job.input.folder), job.fingerprint(self._plan)
+            # From now on the names count as ours, even if we are killed before the last is there.
+            names = dict.fromkeys((path.name for path in outputs.paths), 0)
+            journal.add(Record(NEVER_FINISHED, fingerprint, names))
+            outputs.put_in_place()
             if outcome.lost:
                 input_digest = NEVER_FINISHED
             sizes = {path.name: path.stat().st_size for path in outputs.paths}
-            Journal(job.input.folder).add(Record(input_digest, job.fingerprint(self._plan), sizes))
+            journal.add(Record(input_digest, fingerprint, sizes))
         outcome.heard_s = session.heard_s
         outcome.elapsed_s = time.monotonic() - started_s
         return outcome
@@ -162,8 +167,8 @@ class _Outputs:
         for _, writer in self._writers:
             writer.hear(event)
 
-    def finish(self) -> None:
-        """Write what is left, and only when all of it is on the disk put the files in place."""
+    def complete(self) -> None:
+        """Write what is left."""
         for file, writer in self._writers:
             writer.end()
             file.flush()
@@ -177,6 +182,8 @@ class _Outputs:
         for whole in self._wholes:
             if isinstance(whole, WavFile):
                 whole.close()
+
+    def put_in_place(self) -> None:
         for whole in self._wholes:
             whole.finish()
 

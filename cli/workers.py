@@ -8,6 +8,7 @@ import contextlib
 import multiprocessing
 import signal
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -19,6 +20,7 @@ from audio_io.errors import S2stError
 from cli.jobs import Listener, do_job
 from cli.plan import FilePlan, Job
 from cli.translate import Outcome, Translator, remove_leftovers
+from cli.verbosity import set_verbose
 from engine.events import Event
 
 PROGRESS_EVERY_S = 0.1
@@ -173,6 +175,7 @@ def _work(connection: Connection, plan: FilePlan) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
+    set_verbose(plan.verbose)
     messenger = _Messenger(connection, plan)
     # Closed pipe: the main process is gone, and what is half written is abandoned on the way out.
     with contextlib.suppress(EOFError, BrokenPipeError), Translator(plan) as translator:
@@ -183,6 +186,8 @@ def _work(connection: Connection, plan: FilePlan) -> None:
             except BrokenPipeError:
                 raise
             except Exception as error:
+                if plan.verbose:  # tracebacks do not cross to other processes
+                    traceback.print_exc()
                 messenger.failed(job, _sendable(error))
             else:
                 messenger.done(job, outcome)

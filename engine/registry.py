@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from engine.agent import Agent, StreamRequest, Task
+from engine.checkup import Finding
 from engine.errors import EngineError, LanguageError, UnknownEngineError
 from engine.languages import language_name
 
@@ -61,6 +62,10 @@ class EngineSpec:
     """`module:function` that takes a `StreamRequest` and `LoadOptions` and lists what is `Missing`
     for them. Loads nothing heavy."""
     modes: frozenset[str] = frozenset({"file", "live"})
+    checkup: str = ""
+    """`module:function` that tries every part and gives a `Finding` of each; for `s2st doctor`."""
+    draft: bool = False
+    """Whether its translations are only a hint."""
     notice: str = ""
     """What a user must know on every run; empty for an engine that needs no warning."""
     remarks: Mapping[str, str] = field(default_factory=dict)
@@ -69,7 +74,7 @@ class EngineSpec:
     @property
     def title(self) -> str:
         """What to call it where a sentence is about it."""
-        return f"the draft engine '{self.name}'" if self.notice else f"the engine '{self.name}'"
+        return f"the draft engine '{self.name}'" if self.draft else f"the engine '{self.name}'"
 
     def uncovered(self, request: StreamRequest) -> str:
         """Why the engine does not cover a request; empty when it does."""
@@ -93,6 +98,11 @@ class EngineSpec:
         """What is not on this machine. Raises `UsageError` for options it does not know."""
         found: list[Missing] = _resolve(self.probe)(request, options)
         return found
+
+    def findings(self) -> Iterator[Finding]:
+        """What works of the engine on this machine, found by trying."""
+        if self.checkup:
+            yield from _resolve(self.checkup)()
 
     def load(self, options: LoadOptions) -> Agent[Any, Any, Any]:
         """The engine itself. Raises `EngineError` when something it needs is missing."""
@@ -119,6 +129,8 @@ BUILT_IN: tuple[EngineSpec, ...] = (
         output_rate_hz=22_050,
         loader="engine.cascade.loading:load",
         probe="engine.cascade.loading:missing",
+        checkup="engine.cascade.checkup:findings",
+        draft=True,
         notice=(
             "cascade is a draft engine: on clean, read English about one word in four is wrong, "
             "on spontaneous or noisy speech about every second one. "

@@ -1,10 +1,13 @@
 """Which languages and engine a run takes, and what it says of that."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from audio_io.errors import UsageError
+from cli.assemble import FileOptions, assemble
 from tests.cli.running import SHORT, columns, inside
 
 
@@ -94,3 +97,23 @@ def test_what_can_never_work_is_one_line_and_exit_code_2(
     assert said in ran.err
     assert ran.err.startswith("s2st: ")
     assert not (tmp_path / "out").exists()
+
+
+def test_speech_alone_from_a_language_to_itself_is_refused() -> None:
+    wav_only = FileOptions(inputs=("a.wav",), source="eng", targets=("eng",), formats=("wav",))
+    with pytest.raises(UsageError, match=r"English \(eng\) to itself is text only"):
+        assemble(wav_only)
+
+
+def test_a_configured_mix_gives_way_to_formats_without_sound() -> None:
+    options = FileOptions(
+        inputs=("a.wav",),
+        targets=("spa",),
+        formats=("txt",),
+        mix_original_db=-18.0,
+        configured=frozenset({"mix_original"}),
+    )
+    plan = assemble(options).plan
+    assert (plan.mix_original_db, plan.timeline) == (None, False)
+    with pytest.raises(UsageError, match="needs the format wav"):
+        assemble(replace(options, configured=frozenset()))

@@ -6,8 +6,8 @@ import pytest
 
 from audio_io.errors import UsageError
 from cli.inputs import Input, InputOptions, find_inputs
-from cli.journal import Journal, Record
-from tests.cli.running import columns
+from cli.journal import NEVER_FINISHED, Journal, Record
+from tests.cli.running import SHORT, columns
 
 
 def touched(folder: Path, *files: str) -> Path:
@@ -128,3 +128,28 @@ def test_what_names_no_recording_is_a_usage_error(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=said.replace("(", r"\(")):
         found(*words)
+
+
+def test_a_glob_of_what_s2st_wrote_is_refused_and_an_output_folder_in_it_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.wav").write_bytes(SHORT.read_bytes())
+    (tmp_path / "out").mkdir()
+    for name in ("b.spa.wav", ".s2st-journal.jsonl"):
+        (tmp_path / "out" / name).write_bytes(b"")
+    Journal(tmp_path / "out").add(Record(NEVER_FINISHED, "", {"b.spa.wav": 0}))
+    found = find_inputs(["*"], InputOptions(output=Path("out")))
+    assert [item.label for item in found] == ["a.wav"]
+    with pytest.raises(UsageError, match="Nothing that matches"):
+        find_inputs(["out/*"], InputOptions())
+
+
+def test_two_manifests_that_name_the_same_id_are_refused_and_not_merged(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(SHORT.read_bytes())
+    for name, target in (("one", "spa"), ("two", "cat")):
+        rows = f"id\taudio\ttgt_lang\nx\ta.wav\t{target}\n"
+        (tmp_path / f"{name}.tsv").write_text(rows)
+    manifests = [str(tmp_path / "one.tsv"), str(tmp_path / "two.tsv")]
+    with pytest.raises(UsageError, match="would both be written as 'x'"):
+        find_inputs(manifests, InputOptions())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.journal import NEVER_FINISHED, Journal, Record
 from tests.cli.running import (
     JOURNAL,
     SHORT,
@@ -176,3 +177,30 @@ def test_a_folder_run_skips_what_was_written_from_standard_input(tmp_path: Path)
     ran = inside("file", tmp_path, "--dry-run")
     assert ran.code == 2
     assert "holds no audio or video files" in ran.complaints[0]
+
+
+def test_a_run_killed_while_its_files_are_put_in_place_is_finished_by_the_next(
+    folder: Path,
+) -> None:
+    """As SIGKILL leaves it between the first file and the last: noted as ours, not as finished."""
+    out = folder / "out"
+    made = {name: 0 for name in names(out) if name.startswith("b.")}
+    Journal(out).add(Record(NEVER_FINISHED, "", made))
+    (out / "b.spa.srt").unlink()
+    assert to_do() == ["b.wav"]
+    assert s2st("file", "in", "-o", "out", *WORDS, "--resume").code == 0
+    assert to_do() == []
+
+
+def test_resume_does_not_replace_what_s2st_did_not_write(folder: Path) -> None:
+    (folder / "own").mkdir()
+    own = folder / "own" / "b.eng.srt"
+    own.write_text("my own subtitles")
+    ran = inside("file", "in/b.wav", "-o", "own", *WORDS, "--resume")
+    assert ran.code == 2
+    assert "'own/b.eng.srt' exists already. s2st has no record of writing it." in ran.err
+    assert own.read_text() == "my own subtitles"
+
+
+def test_the_order_of_formats_and_languages_changes_nothing(folder: Path) -> None:
+    assert to_do("--tgt", "spa", "--format", "srt,txt") == []
