@@ -29,6 +29,9 @@ class AudioSource(Protocol):
 class AudioSink(Protocol):
     """Where translated sound goes."""
 
+    sample_rate_hz: int
+    """The rate of every chunk it takes."""
+
     def write(self, chunk: AudioChunk, utterance: int) -> None:
         """Take one chunk of speech belonging to `utterance`. May wait."""
 

@@ -10,11 +10,10 @@ from audio_io.resample import StreamResampler
 class KeptSource:
     """An `AudioSource` that writes everything it hands on to a sink, at the sink's rate."""
 
-    def __init__(self, source: AudioSource, sink: AudioSink, sink_rate_hz: int) -> None:
+    def __init__(self, source: AudioSource, sink: AudioSink) -> None:
         self.sample_rate_hz = source.sample_rate_hz
         self._source = source
         self._sink = sink
-        self._sink_rate_hz = sink_rate_hz
         self._next_sample = 0
         """Where the sink's next sound starts."""
 
@@ -23,14 +22,14 @@ class KeptSource:
         return self._source.duration_s
 
     def __iter__(self) -> Iterator[AudioChunk]:
-        resampler = StreamResampler(self.sample_rate_hz, self._sink_rate_hz)
+        resampler = StreamResampler(self.sample_rate_hz, self._sink.sample_rate_hz)
         end_sample = 0
         for chunk in self._source:
             if chunk.start_sample != end_sample and len(chunk.samples):
                 # The sink leaves silence where sound was lost, so that what follows is in place.
                 self._keep(resampler.process(silence(0), last=True))
-                resampler = StreamResampler(self.sample_rate_hz, self._sink_rate_hz)
-                self._next_sample = round(chunk.start_s * self._sink_rate_hz)
+                resampler = StreamResampler(self.sample_rate_hz, self._sink.sample_rate_hz)
+                self._next_sample = round(chunk.start_s * self._sink.sample_rate_hz)
             self._keep(resampler.process(chunk.samples))
             end_sample = chunk.end_sample
             yield chunk
@@ -41,6 +40,6 @@ class KeptSource:
 
     def _keep(self, samples: Samples) -> None:
         if len(samples):
-            chunk = AudioChunk(samples, self._sink_rate_hz, self._next_sample)
+            chunk = AudioChunk(samples, self._sink.sample_rate_hz, self._next_sample)
             self._sink.write(chunk, utterance=0)
             self._next_sample = chunk.end_sample

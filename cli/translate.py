@@ -161,7 +161,7 @@ class _Outputs:
             return source
         self._original = WavFile(_scratch(self.paths[0], "original"), self._rate_hz)
         self._stack.callback(self._original.abandon)
-        return KeptSource(source, self._original, self._rate_hz)
+        return KeptSource(source, self._original)
 
     def hear(self, event: Event) -> None:
         for _, writer in self._writers:

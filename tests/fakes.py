@@ -62,6 +62,7 @@ class ListSink:
 
     written: list[tuple[AudioChunk, int]] = field(default_factory=list)
     queued_ms: float = 0.0
+    sample_rate_hz: int = RATE_HZ
 
     def write(self, chunk: AudioChunk, utterance: int) -> None:
         self.written.append((chunk, utterance))
