@@ -60,9 +60,9 @@ class Translator:
     def __enter__(self) -> "Translator":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for engine in self._engines.values():
-            engine[1].close()
+    def __exit__(self, *error: object) -> None:
+        for _, agent in self._engines.values():
+            agent.close()
 
     def do(
         self,

@@ -74,7 +74,11 @@ class SpeechDropped:
 
 @dataclass(frozen=True, slots=True)
 class UtteranceEnded:
-    """Nothing more comes of this utterance. One in which no words were recognised has no text."""
+    """Nothing more comes of this utterance. One in which no words were recognised has no text.
+
+    An agent ends every utterance before it begins another and before the stream is over: pacers
+    hold speech back until then.
+    """
 
     utterance: int
     start_s: float

@@ -9,7 +9,7 @@ import numpy as np
 
 from audio_io.chunk import AudioChunk, Samples
 from engine.agent import Agent, StreamRequest
-from engine.events import SourceText, TargetText
+from engine.events import SourceText, TargetAudio, TargetText, UtteranceEnded
 from tests.fakes import chunks
 
 
@@ -99,3 +99,15 @@ def _joined(made: list[Any]) -> list[Any]:
             joined.pop()
         joined.append(item)
     return joined
+
+
+def check_utterances_end_one_by_one(events: list[Any]) -> None:
+    """Every utterance is ended before another begins and before the stream is over."""
+    begun: set[int] = set()
+    for event in events:
+        if isinstance(event, UtteranceEnded):
+            begun.discard(event.utterance)
+        elif isinstance(event, SourceText | TargetText | TargetAudio):
+            begun.add(event.utterance)
+        assert len(begun) <= 1, event
+    assert not begun

@@ -115,7 +115,9 @@ def levels(*percents: int) -> Samples:
     return np.repeat(np.array(percents, dtype=np.float32) / 100, 1000)
 
 
-def told(agent: CascadeAgent, items: list[AudioChunk], request: StreamRequest) -> list[Event]:
+def told(
+    agent: Agent[AudioChunk, Event, Any], items: list[AudioChunk], request: StreamRequest
+) -> list[Event]:
     return agent_checks.run(agent, items, request)
 
 
@@ -354,3 +356,12 @@ def test_later_sound_changes_nothing_said_before(
     agent_checks.check_later_sound_changes_nothing(
         engine, speech("two_sentences.wav"), int(2.5 * RATE_HZ), speech("short.wav"), request_
     )
+
+
+@whole
+def test_every_utterance_is_ended_before_another_begins(
+    engine: Agent[AudioChunk, Event, Any],
+) -> None:
+    request = StreamRequest("eng", ("spa", "cat"))
+    sound = speech("long_sentence.wav")  # cut in the middle, and shown while it grows
+    agent_checks.check_utterances_end_one_by_one(told(engine, chunks(sound), request))
