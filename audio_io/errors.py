@@ -35,3 +35,7 @@ class ManifestError(UsageError):
 
 class OutputError(S2stError):
     """A result cannot be written."""
+
+
+class DeviceError(S2stError):
+    """A microphone or speaker cannot be used."""

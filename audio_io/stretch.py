@@ -32,16 +32,36 @@ class Stretch:
         self.sample_rate_hz = sample_rate_hz
         self.speed = speed
         self._ended = False
+        self._sonic: ctypes.CDLL | None = None
         self._stream: ctypes.c_void_p | None = None
-        if speed == 1.0:
+        if speed != 1.0:
+            self._open(speed)
+
+    def set_speed(self, speed: float) -> None:
+        """From the next samples on. Set more often than every half second, the speech comes out
+        longer than asked for: libsonic starts anew each time, within a period of the voice.
+
+        Raises:
+            S2stError, ValueError: as when made.
+        """
+        if not _SLOWEST <= speed <= _FASTEST:
+            raise ValueError(f"speed must be between {_SLOWEST} and {_FASTEST}, not {speed}")
+        if speed == self.speed:
             return
+        if self._stream is None:
+            self._open(speed)
+        assert self._sonic is not None
+        self._sonic.sonicSetSpeed(self._stream, speed)
+        self.speed = speed
+
+    def _open(self, speed: float) -> None:
         self._sonic = _libsonic()
         if self._sonic is None:
             raise S2stError(
                 "Speech cannot be made faster: libsonic was not found.",
                 hint="Install it with `apt install libsonic0`.",
             )
-        self._stream = ctypes.c_void_p(self._sonic.sonicCreateStream(sample_rate_hz, 1))
+        self._stream = ctypes.c_void_p(self._sonic.sonicCreateStream(self.sample_rate_hz, 1))
         if not self._stream:
             raise MemoryError("libsonic found no memory for a stream")
         weakref.finalize(self, self._sonic.sonicDestroyStream, self._stream)

@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 
 from cli.options import (
-    LANGUAGES,
     RESULTS,
     RUNNING,
     Engine,
     Json,
+    MinConfidence,
     Source,
     Targets,
+    VoiceDetector,
     is_configured,
     split_words,
 )
@@ -45,26 +46,8 @@ def file(
     src: Source = None,
     tgt: Targets = None,
     engine: Engine = "auto",
-    min_confidence: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            envvar="S2ST_MIN_CONFIDENCE",
-            help="Words less sure than this become \\[unclear]; 0 keeps all. "
-            "Not given: the engine's own.",
-            rich_help_panel=LANGUAGES,
-        ),
-    ] = None,
-    vad: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            envvar="S2ST_VAD",
-            help="Voice detector: pocketsphinx, or silero (an extra).",
-            rich_help_panel=LANGUAGES,
-        ),
-    ] = "pocketsphinx",
+    min_confidence: MinConfidence = None,
+    vad: VoiceDetector = "pocketsphinx",
     output: Annotated[
         Path | None,
         typer.Option(

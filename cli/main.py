@@ -8,7 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from audio_io.errors import S2stError, UsageError
-from cli import config, doctor, file, languages
+from cli import config, devices, doctor, file, languages, live
 from cli.verbosity import is_verbose, set_verbose
 
 app = typer.Typer(
@@ -18,7 +18,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command(epilog=live.EXAMPLES)(live.live)
 app.command(epilog=file.EXAMPLES)(file.file)
+app.command()(devices.devices)
 app.command()(languages.languages)
 app.command()(doctor.doctor)
 app.command(name="config")(config.config)

@@ -38,6 +38,26 @@ Engine = Annotated[
         rich_help_panel=LANGUAGES,
     ),
 ]
+MinConfidence = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        envvar="S2ST_MIN_CONFIDENCE",
+        help="Words less sure than this become \\[unclear]; 0 keeps all. "
+        "Not given: the engine's own.",
+        rich_help_panel=LANGUAGES,
+    ),
+]
+VoiceDetector = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        envvar="S2ST_VAD",
+        help="Voice detector: pocketsphinx, or silero (an extra).",
+        rich_help_panel=LANGUAGES,
+    ),
+]
 Json = Annotated[
     bool,
     typer.Option(

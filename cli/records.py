@@ -9,6 +9,8 @@ from engine.events import (
     Event,
     SourceText,
     SpeechDropped,
+    SpeechPlayed,
+    Stamped,
     TargetAudio,
     TargetText,
     UtteranceEnded,
@@ -37,6 +39,14 @@ def event_record(event: Event) -> dict[str, Any]:
             "utterance": event.utterance,
             "reason": event.reason,
         }
+    elif isinstance(event, SpeechPlayed):
+        record |= {
+            "language": event.language,
+            "utterance": event.utterance,
+            "start_lag_s": round(event.started_at_s - event.source_end_at_s, 3),
+            "end_lag_s": round(event.ended_at_s - event.source_end_at_s, 3),
+            "speed": round(event.speed, 3),
+        }
     elif isinstance(event, UtteranceEnded):
         record |= {"utterance": event.utterance}
     elif isinstance(event, AudioLost):
@@ -45,6 +55,14 @@ def event_record(event: Event) -> dict[str, Any]:
     if isinstance(event, SourceText | TargetText):
         confidence = event.confidence
         record["confidence"] = None if confidence is None else round(confidence, 3)
+    return record
+
+
+def stamped_record(stamped: Stamped, started_at_s: float | None) -> dict[str, Any]:
+    """An event of a live session, with `at_s`: when it came, since the session began."""
+    record = event_record(stamped.event)
+    if started_at_s is not None:
+        record["at_s"] = round(stamped.emitted_at_s - started_at_s, 3)
     return record
 
 

@@ -29,8 +29,9 @@ from engine.events import (
 )
 from engine.pacing import OneAfterAnother, Timeline
 from engine.registry import EngineSpec, choose_engine
-from engine.session import Session, Voice
+from engine.session import Session
 from engine.stepper import DirectStepper
+from engine.voice import WrittenVoice
 
 
 @dataclass(slots=True)
@@ -102,7 +103,7 @@ class Translator:
                     lambda stamped: outputs.hear(stamped.event),
                     lambda stamped: hear(stamped.event),
                 ],
-                progress=progress,
+                progress=lambda heard: progress(heard.chunk.end_s),
             )
             session.run()
             outputs.complete()
@@ -146,7 +147,7 @@ class _Outputs:
         self._mixes: list[tuple[WavFile, WavFile]] = []
         """Finished sound and the speech it is made of."""
         self._original: WavFile | None = None
-        self.voices: dict[str, Voice] = {}
+        self.voices: dict[str, WrittenVoice] = {}
         self.paths = list(job.outputs(plan).values())
         self._make_folder(job.input.folder)
         for (language, form), path in job.outputs(plan).items():
@@ -204,7 +205,7 @@ class _Outputs:
             self._stack.callback(speech.abandon)
             self._mixes.append((out, speech))
         pacer = Timeline() if self._plan.timeline else OneAfterAnother()
-        self.voices[language] = Voice(pacer, speech)
+        self.voices[language] = WrittenVoice(pacer, speech)
 
     def _make_folder(self, folder: Path) -> None:
         try:

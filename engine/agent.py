@@ -40,11 +40,19 @@ class StreamRequest:
     """Voice by target language, in the engine's own names; a missing one takes the default."""
     partials: bool = True
     """Whether anybody looks at uncommitted text. It never changes what is committed."""
+    spoken: tuple[str, ...] | None = None
+    """The targets of which speech is wanted; None wants it of all. Text comes of all."""
+    live: bool = False
+    """Whether somebody waits for it: then less lag is worth a few more errors."""
     min_confidence: float | None = None
     """Words less sure than this become `[unclear]`. None takes the engine's default, 0 keeps
     all."""
     policy: object | None = None
     """The engine's own frozen dataclass of options for one stream; None takes its defaults."""
+
+    def speaks(self, target: str) -> bool:
+        """Whether speech of a target is wanted."""
+        return self.task is Task.S2ST and (self.spoken is None or target in self.spoken)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,31 @@ class SpeechDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechPlayed:
+    """A clause of translated speech was heard, from its first sample to its last.
+
+    Clock times. `started_at_s - source_end_at_s` is its start lag, `ended_at_s` minus that its
+    end lag.
+    """
+
+    utterance: int
+    language: str
+    start_s: float
+    end_s: float
+    source_end_at_s: float
+    """When the source clause ended."""
+    made_at_s: float
+    """When the first of its speech left the engine."""
+    taken_at_s: float
+    """When it left the queue for the device."""
+    started_at_s: float
+    """When its first sample was heard."""
+    ended_at_s: float
+    speed: float
+    """How many times faster than it was made it was played, on average, its silences apart."""
+
+
+@dataclass(frozen=True, slots=True)
 class UtteranceEnded:
     """Nothing more comes of this utterance. One in which no words were recognised has no text.
 
@@ -95,7 +120,13 @@ class AudioLost:
 
 
 Event: TypeAlias = (
-    SourceText | TargetText | TargetAudio | SpeechDropped | UtteranceEnded | AudioLost
+    SourceText
+    | TargetText
+    | TargetAudio
+    | SpeechDropped
+    | SpeechPlayed
+    | UtteranceEnded
+    | AudioLost
 )
 
 
@@ -122,6 +153,7 @@ EVENT_TYPES = {
     TargetText: "target_text",
     TargetAudio: "target_audio",
     SpeechDropped: "speech_dropped",
+    SpeechPlayed: "speech_played",
     UtteranceEnded: "utterance_ended",
     AudioLost: "audio_lost",
 }

@@ -85,11 +85,10 @@ class EngineSpec:
             )
         if request.task is Task.ASR:
             return ""
-        covered = self.text_targets
-        verb = "writes"
-        if request.task is Task.S2ST:
-            covered, verb = covered & self.speech_targets, "speaks"
         for target in request.targets:
+            covered, verb = self.text_targets, "writes"
+            if request.speaks(target):
+                covered, verb = covered & self.speech_targets, "speaks"
             if target not in covered:
                 return f"{verb} only {_names(covered)}, not {language_name(target)} ({target})"
         return ""

@@ -5,27 +5,30 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from audio_io.chunk import AudioChunk, Boundary
-from audio_io.ports import AudioSink, AudioSource
+from audio_io.ports import AudioSource
 from engine.agent import StreamControls, StreamRequest
 from engine.clock import Clock, WallClock
 from engine.events import AudioLost, Event, Stamped, TargetAudio, UtteranceEnded
-from engine.pacing import Paced, Pacer
 from engine.stepper import Stepper
+from engine.voice import Voice
 
 Listener: TypeAlias = Callable[[Stamped], None]
 """Hears every event, in order, on the session's thread."""
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
-    """Where the speech of one target language goes."""
+class Heard:
+    """One chunk went through the engine."""
 
-    pacer: Pacer
-    sink: AudioSink
+    chunk: AudioChunk
+    stepped_at_s: float
+    """Clock time at which the engine was given it."""
+    done_at_s: float
+    """Clock time at which it asked for the next."""
 
 
 class Session:
-    """Feeds a source to an agent and routes what it says: speech to sinks, all to listeners.
+    """Feeds a source to an agent and routes what it says: speech to voices, all to listeners.
 
     Runs once, on the calling thread. It closes the stream's state, but neither source nor sinks:
     whoever opened them does.
@@ -40,11 +43,13 @@ class Session:
         voices: Mapping[str, Voice] | None = None,
         listeners: Sequence[Listener] = (),
         controls: Callable[[], StreamControls] = StreamControls,
-        progress: Callable[[float], None] | None = None,
+        progress: Callable[[Heard], None] | None = None,
         clock: Clock | None = None,
+        follows: "Session | None" = None,
     ) -> None:
         """`controls` is asked before each step what the user wants now; the session adds how much
-        speech waits. `progress` is told after each chunk how much was heard, in seconds."""
+        speech waits. `progress` is told after each chunk. Utterances and samples are counted on
+        from the session that this one `follows` on the same source."""
         self._source = source
         self._stepper = stepper
         self._request = request
@@ -53,7 +58,9 @@ class Session:
         self._controls = controls
         self._progress = progress
         self._clock = clock or WallClock()
-        self._next_sample = 0
+        self._first_utterance: int = follows._next_utterance if follows is not None else 0
+        self._next_utterance: int = self._first_utterance
+        self._next_sample: int = follows._next_sample if follows is not None else 0
         self._newest: AudioChunk | None = None
         """The chunk heard last."""
         self._paused = False
@@ -68,20 +75,29 @@ class Session:
         state = self._stepper.open(self._request)
         try:
             for chunk in self._source:
-                self._hear(chunk, state)
+                stepped_at_s = self._clock.now_s()
+                self._hear(chunk, state, stepped_at_s)
+                for voice in self._voices.values():
+                    for event in voice.news():
+                        self._tell(event, stepped_at_s)
                 if self._progress is not None:
-                    self._progress(self.heard_s)
+                    self._progress(Heard(chunk, stepped_at_s, self._clock.now_s()))
         finally:
             self._stepper.close(state)
 
-    def _hear(self, chunk: AudioChunk, state: Any) -> None:
-        stepped_at_s = self._clock.now_s()
+    def finish_voices(self) -> None:
+        """No session follows this one: wait until what was said is heard, as each voice does."""
+        for voice in self._voices.values():
+            for event in voice.finish():
+                self._tell(event, self._clock.now_s())
+
+    def _hear(self, chunk: AudioChunk, state: Any, stepped_at_s: float) -> None:
         if chunk.start_sample > self._next_sample:
             start_s = self._next_sample / chunk.sample_rate_hz
             reason = chunk.lost_reason or "it could not be read"
             self._tell(AudioLost(start_s, chunk.start_s, reason), stepped_at_s)
         self._next_sample = chunk.end_sample
-        queued_ms = {code: voice.sink.queued_ms for code, voice in self._voices.items()}
+        queued_ms = {code: voice.queued_ms for code, voice in self._voices.items()}
         controls = replace(self._controls(), queued_ms=queued_ms)
         self._newest = chunk
         was_paused, self._paused = self._paused, controls.paused
@@ -95,25 +111,26 @@ class Session:
             self._route(event, stepped_at_s)
 
     def _route(self, event: Event, stepped_at_s: float) -> None:
-        """Speech to its sink by way of its pacer; everything to the listeners."""
+        """Speech to its voice; everything to the listeners."""
+        if not isinstance(event, AudioLost) and self._first_utterance:
+            event = replace(event, utterance=event.utterance + self._first_utterance)
+        said: Iterator[Event] = iter(())
         if isinstance(event, TargetAudio) and event.language in self._voices:
-            voice = self._voices[event.language]
-            paced = voice.pacer.pace(event, voice.sink.queued_ms)
-            self._play(voice, paced, event.utterance, stepped_at_s)
-        elif isinstance(event, UtteranceEnded):
+            said = self._voices[event.language].take(event, self._captured_at_s(event.end_s))
+        for other in said:
+            self._tell(other, stepped_at_s)
+        if isinstance(event, UtteranceEnded):
+            self._next_utterance = event.utterance + 1
             for voice in self._voices.values():
-                paced = voice.pacer.end_utterance()
-                self._play(voice, paced, event.utterance, stepped_at_s)
+                for other in voice.end_utterance(event.utterance):
+                    self._tell(other, stepped_at_s)
         self._tell(event, stepped_at_s)
 
-    def _play(
-        self, voice: Voice, paced: Iterator[Paced], utterance: int, stepped_at_s: float
-    ) -> None:
-        for item in paced:
-            if isinstance(item, AudioChunk):
-                voice.sink.write(item, utterance)
-            else:
-                self._tell(item, stepped_at_s)
+    def _captured_at_s(self, stream_s: float) -> float | None:
+        """Clock time at which a moment of the stream was captured; None for a file."""
+        if self._newest is None or self._newest.captured_at_s is None:
+            return None
+        return self._newest.captured_at_s - (self._newest.end_s - stream_s)
 
     def _tell(self, event: Event, stepped_at_s: float) -> None:
         stamped = Stamped(

@@ -12,7 +12,7 @@ import numpy as np
 
 from audio_io.chunk import AudioChunk, Boundary, Samples, silence
 from engine.agent import Agent, StreamControls, StreamRequest, Task
-from engine.cascade.config import DEFAULT_MIN_CONFIDENCE, CascadePolicy
+from engine.cascade.config import DEFAULT_MIN_CONFIDENCE, LIVE_POLICY, CascadePolicy
 from engine.cascade.recognizer import Recognizer
 from engine.cascade.synthesizer import Synthesizer
 from engine.cascade.text import as_sentence, cut_point, mark_unclear, mostly_unclear, speakable
@@ -74,7 +74,7 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
         self._hop_samples = recognizer.sample_rate_hz * HOP_MS // 1000
 
     def new_state(self, request: StreamRequest) -> CascadeState:
-        policy = request.policy or CascadePolicy()
+        policy = request.policy or (LIVE_POLICY if request.live else CascadePolicy())
         if not isinstance(policy, CascadePolicy):
             raise TypeError(f"the cascade takes a CascadePolicy, not {type(policy).__name__}")
         source = request.source or min(self._recognizer.sources)
@@ -82,7 +82,7 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
             for target in request.targets:
                 if self._translator is None or target not in self._translator.targets:
                     raise LanguageError(f"The cascade does not translate to '{target}'.")
-                if request.task is Task.S2ST and (
+                if request.speaks(target) and (
                     self._synthesizer is None or target not in self._synthesizer.targets
                 ):
                     raise LanguageError(f"The cascade has no voice for '{target}'.")
@@ -116,13 +116,25 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
             hop = state.unheard[: self._hop_samples]
             state.unheard = state.unheard[self._hop_samples :]
             state.sound = np.concatenate([state.sound, hop])
-            if state.request.partials:
-                yield from self._show_partial(hop, state)
+            yield from self._listen(hop, state)
             if 1000 * len(state.sound) >= state.policy.max_utterance_ms * self._rate:
                 yield from self._cut(state)
 
-    def _show_partial(self, hop: Samples, state: CascadeState) -> Iterator[Event]:
-        words = self._recognizer.hear(hop, state.recognizer)
+    def _listen(self, samples: Samples, state: CascadeState) -> Iterator[Event]:
+        """The streaming pass, if anybody wants what comes of it."""
+        if not state.request.partials and state.policy.whole_pass:
+            return
+        words = self._recognizer.hear(samples, state.recognizer)
+        if state.request.partials:
+            yield from self._show_partial(words, state)
+
+    def _recognize(self, state: CascadeState) -> Sequence[Word]:
+        """The words to commit of the open utterance. Ends the streaming pass."""
+        if state.policy.whole_pass:
+            return self._recognizer.recognize(state.sound, state.recognizer)
+        return self._recognizer.end(state.recognizer)
+
+    def _show_partial(self, words: Sequence[Word], state: CascadeState) -> Iterator[Event]:
         _, text = as_sentence(words, begins=not state.continues, ends=False)
         if text == state.partial:
             return
@@ -140,7 +152,7 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
 
     def _cut(self, state: CascadeState) -> Iterator[Event]:
         """Commit the beginning of an utterance that goes on; its tail opens the next one."""
-        words = self._recognizer.recognize(state.sound, state.recognizer)
+        words = self._recognize(state)
         cut_s = cut_point(words, len(state.sound) / self._rate)
         cut_sample = min(len(state.sound), round(cut_s * self._rate))
         tail = state.sound[cut_sample:]
@@ -150,17 +162,19 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
         yield from self._commit(kept, cut_sample, state, ends=False)
         state.start_sample, state.sound = next_start_sample, tail
         state.continues = bool(kept)
-        if state.request.partials and len(tail):
-            yield from self._show_partial(tail, state)
+        if len(tail):
+            yield from self._listen(tail, state)
 
     def _finish(self, state: CascadeState) -> Iterator[Event]:
         """The utterance is over: commit all of it."""
         if state.start_sample is None:
             return
         state.sound = np.concatenate([state.sound, state.unheard])
+        if len(state.unheard) and not state.policy.whole_pass:
+            self._recognizer.hear(state.unheard, state.recognizer)
         state.unheard = silence(0)
         if len(state.sound):  # nothing is left where a cut took it all
-            words = self._recognizer.recognize(state.sound, state.recognizer)
+            words = self._recognize(state)
             yield from self._commit(words, len(state.sound), state, ends=True)
         state.start_sample, state.sound, state.continues = None, silence(0), False
 
@@ -192,15 +206,16 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
             joined = _committed(translation, target, state)
             written.append(TargetText(utterance, target, joined, start_s, end_s, True))
             yield written[-1]
-        if state.request.task is Task.S2ST:
-            unclear = mostly_unclear(words, threshold)
-            for target_text in written:
-                if unclear:
-                    reason = "most of it was unclear"
-                    target = target_text.language
-                    yield SpeechDropped(utterance, target, start_s, end_s, reason)
-                else:
-                    yield from self._speak(target_text, state)
+        unclear = mostly_unclear(words, threshold)
+        for target_text in written:
+            if not state.request.speaks(target_text.language):
+                continue
+            if unclear:
+                reason = "most of it was unclear"
+                target = target_text.language
+                yield SpeechDropped(utterance, target, start_s, end_s, reason)
+            else:
+                yield from self._speak(target_text, state)
         yield UtteranceEnded(utterance, start_s, end_s)
 
     def _speak(self, text: TargetText, state: CascadeState) -> Iterator[Event]:

@@ -25,6 +25,15 @@ class CascadePolicy:
     max_utterance_ms: int = 6000
     """Speech without a pause is committed after this long, at a word boundary."""
 
+    whole_pass: bool = True
+    """Whether an utterance is recognised once more as a whole before it is committed: fewer errors,
+    and half a second for every three seconds of sound. Otherwise the words are committed that the
+    recogniser had while it listened."""
+
     def __post_init__(self) -> None:
         if self.max_utterance_ms < 1000:
             raise ValueError(f"max_utterance_ms {self.max_utterance_ms} is less than 1000")
+
+
+LIVE_POLICY = CascadePolicy(max_utterance_ms=3000, whole_pass=False)
+"""For streams somebody waits for."""

@@ -67,7 +67,7 @@ def missing(request: StreamRequest, options: LoadOptions) -> list[Missing]:
                 packages.add(PACKAGES[mode])
     if packages:
         programs.append("Apertium (translation)")
-    if request.task is Task.S2ST and which("espeak-ng") is None:
+    if any(map(request.speaks, request.targets)) and which("espeak-ng") is None:
         programs.append("espeak-ng (speech)")
         packages.add("espeak-ng")
     if packages:

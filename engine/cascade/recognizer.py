@@ -22,6 +22,10 @@ class Recognizer(Protocol[RecognizerState]):
         """The streaming pass: takes the next sound of the open utterance, opening one if needed,
         and gives all words of it so far. Good enough to look at, not to keep."""
 
+    def end(self, state: RecognizerState) -> tuple[Word, ...]:
+        """Ends the streaming pass: the words of its utterance, for good, with confidences. None
+        when no utterance is open."""
+
     def recognize(self, samples: Samples, state: RecognizerState) -> tuple[Word, ...]:
         """The whole-utterance pass: the words of one utterance, from its sound alone, whatever
         was heard before. Ends the streaming pass, if one is open."""

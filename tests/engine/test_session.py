@@ -17,8 +17,9 @@ from engine.events import (
     UtteranceEnded,
 )
 from engine.pacing import OneAfterAnother, Paced
-from engine.session import Session, Voice
+from engine.session import Session
 from engine.stepper import DirectStepper
+from engine.voice import WrittenVoice
 from tests.fakes import FakeClock, ListSink, ListSource, ParrotAgent, ParrotState, chunks
 
 REQUEST = StreamRequest("eng", ("spa", "cat"))
@@ -33,7 +34,7 @@ def test_speech_goes_to_the_sink_of_its_language_and_events_to_every_listener() 
         ListSource(chunks(sound)),
         DirectStepper(ParrotAgent()),
         REQUEST,
-        voices={code: Voice(OneAfterAnother(), sink) for code, sink in sinks.items()},
+        voices={code: WrittenVoice(OneAfterAnother(), sink) for code, sink in sinks.items()},
         listeners=[heard.append, also.append],
         clock=FakeClock(),
     ).run()
@@ -76,7 +77,7 @@ def test_the_agent_is_told_how_much_speech_waits() -> None:
             return states[-1]
 
     sink = ListSink(queued_ms=1234.0)
-    voices = {"spa": Voice(OneAfterAnother(), sink)}
+    voices = {"spa": WrittenVoice(OneAfterAnother(), sink)}
     Session(ListSource(chunks(silence(10))), Stepper(agent), REQUEST, voices=voices).run()
     assert all(told.queued_ms == {"spa": 1234.0} for told in states[0].controls)
     assert states[0].released == 1
@@ -104,7 +105,12 @@ def test_the_state_is_released_when_the_source_fails() -> None:
 def test_progress_is_told_in_stream_time() -> None:
     told: list[float] = []
     source = ListSource(chunks(silence(4000), (1600,)))
-    session = Session(source, DirectStepper(ParrotAgent()), REQUEST, progress=told.append)
+    session = Session(
+        source,
+        DirectStepper(ParrotAgent()),
+        REQUEST,
+        progress=lambda heard: told.append(heard.chunk.end_s),
+    )
     session.run()
     assert told == [0.1, 0.2, 0.25, 0.25]
     assert session.heard_s == 0.25
@@ -138,7 +144,7 @@ def test_speech_a_pacer_holds_back_or_drops_comes_out_when_the_utterance_ends() 
         ListSource(chunks(silence(10))),
         DirectStepper(ParrotAgent()),
         StreamRequest("eng", ("spa",)),
-        voices={"spa": Voice(Dropping(), sink)},
+        voices={"spa": WrittenVoice(Dropping(), sink)},
         listeners=[lambda stamped: heard.append(stamped.event)],
     ).run()
     assert [len(chunk.samples) for chunk, _ in sink.written] == [10, 5]

@@ -57,6 +57,11 @@ class LevelRecognizer:
         state.append(samples)
         return self._words(np.concatenate(state), None)
 
+    def end(self, state: list[Samples]) -> tuple[Word, ...]:
+        sound = np.concatenate([silence(0), *state])
+        state.clear()
+        return self._words(sound, 0.9)
+
     def recognize(self, samples: Samples, state: list[Samples]) -> tuple[Word, ...]:
         state.clear()
         return self._words(samples, 0.9)

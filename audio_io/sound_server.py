@@ -1,0 +1,166 @@
+"""The sound server, PulseAudio or PipeWire: its microphones and speakers, and where it has put us.
+
+Behind a server PortAudio does not notice that a device went away: the server moves the stream to
+another one and the callbacks go on. So the server itself is asked.
+"""
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+MONITOR = ".monitor"
+"""How the name of a source ends that hears what a speaker plays."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerDevice:
+    """A source (microphone, or what a speaker plays) or a sink (speaker) of the server."""
+
+    name: str
+    title: str
+    channels: int
+    rate_hz: int
+    is_default: bool
+
+
+class SoundServer:
+    """A connection to the sound server, if there is one. Belongs to one thread, but for
+    `watch`, which has a thread and a connection of its own."""
+
+    def __init__(self) -> None:
+        self._pulse: Any = None
+
+    def connect(self) -> bool:
+        """Whether there is a server. Never starts one."""
+        if self._pulse is not None:
+            return True
+        try:
+            import pulsectl
+        except (ImportError, OSError):  # not for this system; or no libpulse
+            return False
+        try:
+            self._pulse = pulsectl.Pulse("s2st", connect=False)
+            self._pulse.connect(autospawn=False)
+        except pulsectl.PulseError:
+            self._pulse = None
+            return False
+        return True
+
+    def close(self) -> None:
+        if self._pulse is not None:
+            with contextlib.suppress(Exception):  # it may be gone already
+                self._pulse.close()
+            self._pulse = None
+
+    def sources(self) -> list[ServerDevice]:
+        """Microphones, and what speakers play."""
+        return self._list("source")
+
+    def sinks(self) -> list[ServerDevice]:
+        return self._list("sink")
+
+    def our_source(self) -> str | None:
+        """Name of the source this process records from; None when it records from none."""
+        return self._ours("source_output_list", "source", "source_list")
+
+    def our_sink(self) -> str | None:
+        """Name of the sink this process plays to."""
+        return self._ours("sink_input_list", "sink", "sink_list")
+
+    def move_ours(self, name: str, *, inward: bool) -> None:
+        """Connect this process's stream to the source or sink of that name."""
+        kind, streams = ("source", "source_output") if inward else ("sink", "sink_input")
+        with self._asking() as pulse:
+            places = [item for item in getattr(pulse, f"{kind}_list")() if item.name == name]
+            for stream in getattr(pulse, f"{streams}_list")():
+                if places and stream.proplist.get("application.process.id") == str(os.getpid()):
+                    getattr(pulse, f"{streams}_move")(stream.index, places[0].index)
+
+    def watch(self) -> "Watch":
+        """From now on, tells when anything about devices and streams changes."""
+        return Watch()
+
+    def _list(self, kind: str) -> list[ServerDevice]:
+        with self._asking() as pulse:
+            default = getattr(pulse.server_info(), f"default_{kind}_name")
+            return [
+                ServerDevice(
+                    item.name,
+                    item.description or item.name,
+                    item.channel_count,
+                    item.sample_spec.rate,
+                    item.name == default,
+                )
+                for item in getattr(pulse, f"{kind}_list")()
+            ]
+        return []
+
+    def _ours(self, streams: str, kind: str, devices: str) -> str | None:
+        with self._asking() as pulse:
+            names = {item.index: item.name for item in getattr(pulse, devices)()}
+            for stream in getattr(pulse, streams)():
+                if stream.proplist.get("application.process.id") == str(os.getpid()):
+                    name: str | None = names.get(getattr(stream, kind))
+                    return name
+        return None
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[Any]:
+        """A server that goes away while it is asked has nothing; the next question tries anew."""
+        import pulsectl
+
+        try:
+            if not self.connect():
+                raise pulsectl.PulseDisconnected("no sound server")
+            yield self._pulse
+        except (pulsectl.PulseError, OSError) as error:
+            logger.debug("the sound server does not answer: %s", error)
+            self.close()
+
+
+class Watch:
+    """Listens to the server on a thread of its own."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Event()
+        self._ended = threading.Event()
+        self._pulse: Any = None
+        self._thread = threading.Thread(target=self._run, name="sound-server", daemon=True)
+        self._thread.start()
+
+    def changed(self) -> bool:
+        """Whether something changed since this was asked last."""
+        if not self._changed.is_set():
+            return False
+        self._changed.clear()
+        return True
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join(timeout=2.0)
+
+    def _run(self) -> None:
+        import pulsectl
+
+        while not self._ended.is_set():
+            try:
+                with pulsectl.Pulse("s2st watch", connect=False) as pulse:
+                    pulse.connect(autospawn=False)
+                    pulse.event_mask_set("source", "sink", "source_output", "sink_input")
+                    pulse.event_callback_set(self._note)
+                    self._changed.set()
+                    while not self._ended.is_set():
+                        pulse.event_listen(timeout=0.5)
+            except (pulsectl.PulseError, OSError) as error:
+                logger.debug("the sound server is gone: %s", error)
+                self._changed.set()
+                self._ended.wait(0.5)
+
+    def _note(self, event: Any) -> None:
+        self._changed.set()

@@ -1,0 +1,214 @@
+"""The two ends of a live session, opened and joined: microphone to engine, engine to speaker."""
+
+import re
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from audio_io.cut import CutSource
+from audio_io.device_stream import DeviceLost
+from audio_io.devices import Device, Direction, find_device, list_devices
+from audio_io.echo_guard import EchoGuard
+from audio_io.errors import DeviceError, SoundFileError, UsageError
+from audio_io.feed import Feed
+from audio_io.guarded import GuardedSource
+from audio_io.kept_device import Tell
+from audio_io.microphone import Microphone
+from audio_io.paced import PacedSource
+from audio_io.ports import AudioSource
+from audio_io.recording import open_pipe, open_recording
+from audio_io.speaker import Speaker
+from audio_io.tee import KeptSource
+from cli.live_plan import LivePlan
+from cli.live_record import Recorder
+from engine.catch_up import CatchUp, CatchUpConfig
+from engine.live_voice import LiveVoice
+from engine.speech_queue import LagConfig
+
+PIPE = "-"
+BLOCK_MS = 20
+DUCKED = 0.25
+"""How loud we go on while somebody talks over us: 12 dB less."""
+HEADPHONES = re.compile(r"head-?phone|head-?set|ear-?(phone|bud|piece)|airpod", re.IGNORECASE)
+OFF, DUCK = "off", "duck"
+
+
+@dataclass(slots=True)
+class Ends:
+    """What a session runs between."""
+
+    source: CutSource
+    end: Callable[[], None]
+    """Ends the source, from any thread."""
+    input_name: str
+    output_name: str = ""
+    """Empty when nothing is spoken."""
+    microphone: Microphone | None = None
+    speaker: Speaker | None = None
+    voice: LiveVoice | None = None
+    guard: EchoGuard | None = None
+    echo: str = ""
+    """The mode of the echo guard, or why there is none."""
+    notes: list[str] = field(default_factory=list)
+
+    def set_volume(self, percent: int, *, muted: bool) -> None:
+        self._gain = 0.0 if muted else percent / 100
+        self._apply()
+
+    def duck(self, talking: bool) -> None:
+        """Somebody talks over us, or has stopped."""
+        self._ducked = DUCKED if talking else 1.0
+        self._apply()
+
+    _gain: float = 1.0
+    _ducked: float = 1.0
+
+    def _apply(self) -> None:
+        if self.speaker is not None:
+            self.speaker.set_gain(self._gain * self._ducked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    source: AudioSource
+    waiting_ms: Callable[[], float] | None
+    """None for a pipe: what waits there is not late, it is not there yet."""
+    end: Callable[[], None]
+    name: str
+    device: Device | None = None
+    microphone: Microphone | None = None
+
+
+def join_ends(plan: LivePlan, tell: Tell, recorder: Recorder | None, stack: ExitStack) -> Ends:
+    """Open what was asked for; `stack` closes it. `plan.spoken` says whether to speak.
+
+    Raises:
+        DeviceError: a device cannot be used.
+        SoundFileError: the recording cannot be read.
+    """
+    on_lost = DeviceLost(plan.options.device_lost)
+    found = _open_input(plan, on_lost, tell, stack)
+    rate_hz = found.source.sample_rate_hz
+    kept: AudioSource = found.source
+    if recorder is not None:
+        kept = KeptSource(kept, recorder.source_sink(rate_hz))
+    speaker, output = _open_output(plan, on_lost, tell, rate_hz, stack)
+    guard, echo = None, ""
+    if speaker is not None and output is not None:
+        why_not = _no_echo(plan, found, output)
+        echo = f"{OFF}: {why_not}" if why_not else plan.options.echo
+        guard = None if why_not else EchoGuard(rate_hz)
+    ends = Ends(
+        CutSource(kept),
+        found.end,
+        found.name,
+        output.name if output is not None else "",
+        found.microphone,
+        speaker,
+        guard=guard,
+        echo=echo,
+    )
+    if guard is not None and speaker is not None:
+        talking = ends.duck if plan.options.echo == DUCK else lambda _: None
+        kept = GuardedSource(kept, guard, speaker.played_around, talking)
+    if found.waiting_ms is not None:
+        limits = CatchUpConfig(
+            limit_ms=max(1000.0, 500 * plan.options.max_lag_s),
+            hard_limit_ms=max(1000.0, 1000 * plan.options.max_lag_s),
+        )
+        kept = CatchUp(kept, found.waiting_ms, limits)
+    ends.source = CutSource(kept)
+    if speaker is not None:
+        lag = LagConfig(max_lag_s=plan.options.max_lag_s)
+        keep = recorder.keep_speech(speaker.sample_rate_hz) if recorder is not None else None
+        ends.voice = LiveVoice(speaker, lag, keep=keep)
+    return ends
+
+
+def _open_input(plan: LivePlan, on_lost: DeviceLost, tell: Tell, stack: ExitStack) -> _Input:
+    options, rate_hz = plan.options, plan.spec.input_rate_hz
+    asked = options.input
+    if asked == PIPE:
+        return _open_pipe(plan, stack)
+    if options.raw_rate_hz is not None:
+        raise UsageError("--rate is for raw sound on standard input.", hint="Give --input -.")
+    if asked is not None and _is_file(asked):
+        recording = open_recording(Path(asked), rate_hz, BLOCK_MS)
+        stack.callback(recording.close)
+        if options.pace is False:
+            raise UsageError(
+                "A recording is played at the pace of life here.",
+                hint=f"`s2st file {asked}` is as fast as the machine.",
+            )
+        paced = PacedSource(recording)
+        return _Input(paced, lambda: paced.waiting_ms, paced.end, Path(asked).name)
+    if options.pace:
+        raise UsageError("--pace is for recordings and pipes.", hint="Give --input FILE.")
+    device = find_device(list_devices(), asked, Direction.INPUT)
+    microphone = Microphone(device, rate_hz, on_lost, tell)
+    stack.callback(microphone.close)
+    return _Input(
+        microphone,
+        lambda: microphone.waiting_ms,
+        microphone.end,
+        device.name,
+        device,
+        microphone,
+    )
+
+
+def _open_pipe(plan: LivePlan, stack: ExitStack) -> _Input:
+    options, rate_hz = plan.options, plan.spec.input_rate_hz
+    if sys.stdin is None:
+        raise SoundFileError("Standard input is closed.", hint="Pipe sound into it.")
+    if sys.stdin.isatty():
+        raise UsageError("Standard input is a terminal, not sound.", hint="Pipe sound into it.")
+    source = open_pipe(sys.stdin.buffer, rate_hz, options.raw_rate_hz, block_ms=BLOCK_MS)
+    if options.pace:
+        stack.callback(source.close)
+        paced = PacedSource(source)
+        return _Input(paced, lambda: paced.waiting_ms, paced.end, "standard input")
+    feed = Feed(source)
+    stack.callback(feed.close)
+    return _Input(feed, None, feed.end, "standard input")
+
+
+def _open_output(
+    plan: LivePlan, on_lost: DeviceLost, tell: Tell, heard_hz: int, stack: ExitStack
+) -> tuple[Speaker | None, Device | None]:
+    """Nothing when there is no speech."""
+    if plan.spoken is None:
+        return None, None
+    device = find_device(list_devices(), plan.options.output, Direction.OUTPUT)
+    speaker = Speaker(device, plan.spec.output_rate_hz, heard_hz, on_lost, tell)
+    stack.callback(speaker.close)
+    return speaker, device
+
+
+def _no_echo(plan: LivePlan, found: _Input, output: Device) -> str:
+    """Why our own voice need not be kept out; empty when it must be."""
+    if plan.options.echo == OFF:
+        return "as asked"
+    if plan.options.headphones:
+        return "headphones"
+    if found.device is None:
+        return "no microphone"
+    if HEADPHONES.search(output.name):
+        return f"'{output.name}' is headphones"
+    return ""
+
+
+def has_speaker() -> str:
+    """Why nothing can be spoken on this machine; empty when something can."""
+    try:
+        find_device(list_devices(), None, Direction.OUTPUT)
+    except DeviceError as error:
+        return str(error.args[0])
+    return ""
+
+
+def _is_file(asked: str) -> bool:
+    """Whether an input is a recording's path rather than a device's name."""
+    return Path(asked).exists() or "/" in asked or bool(re.fullmatch(r"[^ ]*\.\w{2,4}", asked))

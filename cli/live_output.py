@@ -1,0 +1,262 @@
+"""What people and programs see of a live session: the panel, plain lines, or JSON lines."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Protocol, TextIO
+
+from audio_io.device_stream import DeviceNotice
+from audio_io.devices import Direction
+from cli.keys import Key, Keys
+from cli.live_session import Happening, LiveSession, Mark, mark_record
+from cli.live_view import LagParts, LiveView
+from cli.panel import Panel
+from cli.records import as_line, stamped_record
+from cli.writers import one_line
+from engine.events import AudioLost, SourceText, SpeechDropped, Stamped, TargetText
+
+DRAW_EVERY_S = 0.2
+SLOW = 1.02
+"""An engine that needs more seconds for a second of sound than this cannot keep up."""
+LOUDER_PERCENT = 10
+NOTICE_S = 15.0
+"""How long a notice stands on the panel."""
+VERBS = {"lost": "lost", "back": "back", "moved": "moved", "silent": "silent"}
+
+
+class LiveOutput(Protocol):
+    """Belongs to the main thread."""
+
+    def show(self, items: Sequence[Happening], lost: int) -> None:
+        """What happened since; `lost` happenings before that were not kept."""
+
+    def refresh(self) -> None:
+        """Called some twenty times a second."""
+
+    def close(self) -> None:
+        """Give the terminal back. May be called twice."""
+
+
+class PanelOutput:
+    """The live panel, and the keys."""
+
+    def __init__(self, session: LiveSession, act: Callable[[Key], None], stack: ExitStack) -> None:
+        self._session = session
+        self._act = act
+        plan, ends = session.plan, session.ends
+        self._view = LiveView(
+            plan.spec.name,
+            plan.request.source,
+            plan.request.targets,
+            spoken=plan.spoken,
+            draft=plan.spec.draft,
+            input_name=ends.input_name,
+            output_name=ends.output_name,
+            echo=ends.echo,
+            max_lag_s=plan.options.max_lag_s,
+            can_swap=plan.swapped is not None,
+        )
+        self._started_s = time.monotonic()
+        self._drawn_s = 0.0
+        self._noticed_s = 0.0
+        self._ticks = 0
+        self._shown_lags = 0
+        self._keys = Keys()
+        self._panel = Panel(self._view)
+        self._exits = ExitStack()
+        with ExitStack() as exits:
+            exits.enter_context(self._keys)
+            self._view.keys_work = self._keys.available
+            exits.enter_context(self._panel)
+            self._exits = exits.pop_all()
+        stack.callback(self.close)
+
+    def show(self, items: Sequence[Happening], lost: int) -> None:
+        for item in items:
+            if isinstance(item, Stamped):
+                self._view.hear(item)
+                if isinstance(item.event, SpeechDropped | AudioLost):
+                    self._note(told(item.event))
+            elif isinstance(item, DeviceNotice):
+                self._note(item.text)
+                self._note_device(item)
+            elif isinstance(item, Mark):
+                self._view.marks = item.number
+            else:
+                self._note(item)
+        if lost:
+            self._note(f"{lost} events were not shown: this terminal is too slow")
+
+    def refresh(self) -> None:
+        for key in self._keys.read():
+            self._act(key)
+        now_s = time.monotonic()
+        if now_s - self._drawn_s < DRAW_EVERY_S:
+            return
+        self._drawn_s = now_s
+        self._fill(now_s)
+        self._panel.draw()
+
+    def close(self) -> None:
+        self._exits.close()
+
+    def _note(self, text: str) -> None:
+        self._view.notice = text
+        self._noticed_s = time.monotonic()
+
+    def _note_device(self, notice: DeviceNotice) -> None:
+        if notice.direction is not Direction.INPUT:
+            return
+        if notice.kind == "lost":
+            self._lost_input = True
+        elif notice.kind == "back":
+            self._lost_input = False
+        name = self._session.ends.microphone
+        if name is not None:
+            self._view.input_name = name.device.name
+
+    _lost_input = False
+
+    def _fill(self, now_s: float) -> None:
+        view, session, meter = self._view, self._session, self._session.meter
+        view.elapsed_s = now_s - self._started_s
+        view.source, view.targets = session.request.source, session.request.targets
+        view.spoken = session.request.spoken[0] if session.request.spoken else None
+        view.status = (
+            "paused" if session.paused else "input lost" if self._lost_input else "listening"
+        )
+        view.level_db = meter.level_db
+        view.muted, view.volume_percent = session.muted, session.volume_percent
+        guard, voice = session.ends.guard, session.ends.voice
+        view.echo_holding = guard is not None and guard.holding
+        if voice is not None:
+            view.queued_ms, view.speed = voice.queued_ms, voice.speed
+        if meter.lag is not None:
+            lag = meter.lag
+            view.lag = LagParts(lag.waiting_s, lag.computing_s, lag.queue_s, lag.playback_s)
+            view.end_lag_s = lag.end_s
+            view.start_lag_median_s = meter.start_lag_median_s
+        slowness = meter.slowness
+        view.slow_factor = slowness if slowness is not None and slowness > SLOW else None
+        if now_s - self._noticed_s > NOTICE_S:
+            view.notice = ""
+        seconds = int(view.elapsed_s)
+        if seconds > self._ticks:
+            lags = meter.tally.start_lags_s
+            spoke = len(lags) > self._shown_lags
+            view.lag_history.append(lags[-1] if spoke else None)
+            self._ticks, self._shown_lags = seconds, len(lags)
+
+
+class PlainOutput:
+    """Committed lines: the translation on standard output, all else on standard error."""
+
+    def __init__(self, session: LiveSession, *, quiet: bool) -> None:
+        self._session = session
+        self._quiet = quiet
+        self._several = len(session.plan.request.targets) > 1
+        self._slow = False
+
+    def show(self, items: Sequence[Happening], lost: int) -> None:
+        for item in items:
+            if isinstance(item, Stamped):
+                self._show_event(item)
+            elif isinstance(item, DeviceNotice):
+                say(item.text)
+            elif isinstance(item, Mark):
+                self._remark(f"mark {item.number} at {item.at_s:.1f} s")
+            else:
+                say(item)
+        if lost:
+            say(f"{lost} events were not shown: whoever reads them is too slow")
+
+    def refresh(self) -> None:
+        slowness = self._session.meter.slowness
+        slow = slowness is not None and slowness > SLOW
+        if slow and not self._slow:
+            say(f"the engine is {slowness:.2f} times slower than real time")
+        self._slow = slow
+
+    def close(self) -> None:
+        pass
+
+    def _show_event(self, stamped: Stamped) -> None:
+        event = stamped.event
+        if isinstance(event, TargetText) and event.committed:
+            text = one_line(event.text)
+            out(f"{event.language}\t{text}" if self._several else text)
+        elif isinstance(event, SourceText) and event.committed:
+            if self._session.plan.request.targets == (event.language,):
+                out(one_line(event.text))
+            else:
+                self._remark(f"{event.language}  {one_line(event.text)}")
+        elif isinstance(event, SpeechDropped | AudioLost):
+            say(told(event))
+
+    def _remark(self, text: str) -> None:
+        if not self._quiet:
+            say(text)
+
+
+class JsonOutput:
+    """One record a line on standard output."""
+
+    def __init__(self, session: LiveSession) -> None:
+        self._session = session
+        self._started_at_s = time.monotonic()
+        self._slow = False
+
+    def show(self, items: Sequence[Happening], lost: int) -> None:
+        if lost:
+            out(as_line({"type": "events_lost", "count": lost}))
+        for item in items:
+            if isinstance(item, Stamped):
+                out(as_line(stamped_record(item, self._started_at_s)))
+            elif isinstance(item, DeviceNotice):
+                out(as_line(device_record(item)))
+            elif isinstance(item, Mark):
+                out(as_line(mark_record(item)))
+            else:
+                out(as_line({"type": "notice", "text": item}))
+
+    def refresh(self) -> None:
+        slowness = self._session.meter.slowness
+        slow = slowness is not None and slowness > SLOW
+        if slow and not self._slow and slowness is not None:
+            out(as_line({"type": "engine_slow", "factor": round(slowness, 3)}))
+        self._slow = slow
+
+    def close(self) -> None:
+        pass
+
+
+def device_record(notice: DeviceNotice) -> dict[str, object]:
+    return {
+        "type": "device",
+        "event": notice.kind,
+        "device": notice.direction.value,
+        "text": notice.text,
+    }
+
+
+def told(event: SpeechDropped | AudioLost) -> str:
+    """A loss in words."""
+    if isinstance(event, SpeechDropped):
+        return f"not spoken ({event.language}, {event.start_s:.1f} s): {event.reason}"
+    return f"{event.end_s - event.start_s:.1f} s of sound not heard: {event.reason}"
+
+
+def out(line: str) -> None:
+    """A result."""
+    _print(line, sys.stdout)
+
+
+def say(line: str) -> None:
+    """Something worth knowing that is no result."""
+    _print(line, sys.stderr)
+
+
+def _print(line: str, stream: TextIO | None) -> None:
+    if stream is not None:
+        print(line, file=stream, flush=True)

@@ -1,0 +1,183 @@
+"""`ProcessStepper`: an engine in a process of its own.
+
+Live sound needs Python to answer within milliseconds. An engine that holds the interpreter's lock
+while it computes, as pocketsphinx does for a second at a time, would silence the speaker and
+freeze the panel; so it gets its own interpreter.
+"""
+
+import contextlib
+import multiprocessing
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from typing import Any
+
+from audio_io.chunk import AudioChunk
+from audio_io.errors import S2stError
+from engine.agent import Agent, StreamControls, StreamRequest
+from engine.errors import EngineError
+from engine.events import Event
+
+GRACE_S = 5.0
+"""How long the process may take to end before it is killed."""
+
+Load = Callable[[], Agent[AudioChunk, Event, Any]]
+
+
+class ProcessStepper:
+    """A `Stepper` for one stream at a time. One thread asks; the other process computes.
+
+    Start it early: it loads while the devices are opened. `load` must be picklable.
+    """
+
+    def __init__(self, load: Load, *, verbose: bool = False) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, load, verbose), name="s2st engine", daemon=True
+        )
+        resource_tracker.ensure_running()  # starting it unblocks signals
+        # Ctrl-C in a terminal reaches the child too, while it starts and later; it inherits that
+        # the signal is blocked, and leaves when the connection is closed.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        theirs.close()
+        self._closing = threading.Lock()
+        self._is_closed = False
+
+    def wait_until_loaded(self) -> None:
+        """Raises what loading raised."""
+        self._receive()
+
+    def open(self, request: StreamRequest) -> None:
+        self._send(_Open(request))
+        self._receive()
+
+    def step(self, chunk: AudioChunk, state: None, controls: StreamControls) -> Iterator[Event]:
+        self._send(_Step(chunk, controls))
+        while True:
+            message = self._receive()
+            if message is None:
+                return
+            yield message
+
+    def close(self, state: None) -> None:
+        with contextlib.suppress(S2stError):  # it is gone already
+            self._send(_Close())
+            self._receive()
+
+    def end(self) -> None:
+        """End the process. May be called twice, and while another thread waits for it."""
+        with self._closing:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        with contextlib.suppress(OSError):
+            self._connection.close()
+        self._process.join(GRACE_S)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+    def _send(self, message: object) -> None:
+        try:
+            self._connection.send(message)
+        except (OSError, ValueError) as error:
+            raise self._death() from error
+
+    def _receive(self) -> Event | None:
+        """The next event of a step, or None when what was asked for is done."""
+        try:
+            message = self._connection.recv()
+        except (EOFError, OSError) as error:
+            raise self._death() from error
+        if isinstance(message, _Failed):
+            raise message.error
+        event: Event | None = message
+        return event
+
+    def _death(self) -> EngineError:
+        self._process.join(GRACE_S)
+        code = self._process.exitcode
+        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        return EngineError(
+            f"The engine's process ended ({how}).",
+            hint="Is there enough memory? `s2st doctor` tries every part.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    request: StreamRequest
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    chunk: AudioChunk
+    controls: StreamControls
+
+
+@dataclass(frozen=True, slots=True)
+class _Close:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: Exception
+
+
+def _serve(connection: Connection, load: Load, verbose: bool) -> None:
+    """The life of the process, until the other end of the connection is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    with contextlib.suppress(EOFError, OSError):
+        agent: Agent[AudioChunk, Event, Any] | None = None
+        try:
+            agent = load()
+            connection.send(None)
+            _answer(connection, agent, verbose)
+        except (EOFError, BrokenPipeError):
+            raise
+        except Exception as error:
+            _report(connection, error, verbose)
+        finally:
+            if agent is not None:
+                agent.close()
+
+
+def _answer(connection: Connection, agent: Agent[AudioChunk, Event, Any], verbose: bool) -> None:
+    state: Any = None
+    while True:
+        message = connection.recv()
+        try:
+            match message:
+                case _Open(request):
+                    state = agent.new_state(request)
+                case _Step(chunk, controls):
+                    agent.control(controls, state)
+                    for event in agent.step(chunk, state):
+                        connection.send(event)
+                case _Close():
+                    agent.release(state)
+            connection.send(None)
+        except OSError:
+            raise
+        except Exception as error:
+            _report(connection, error, verbose)
+
+
+def _report(connection: Connection, error: Exception, verbose: bool) -> None:
+    if verbose:  # tracebacks do not cross to other processes
+        traceback.print_exc()
+    if not isinstance(error, S2stError):
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    connection.send(_Failed(error))
