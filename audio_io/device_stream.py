@@ -59,11 +59,16 @@ class DeviceStream:
         direction: Direction,
         wanted_hz: int,
         callback: Callable[..., None],
+        *,
+        follows: bool = False,
     ) -> None:
-        """Raises `DeviceError` when the device cannot be opened."""
+        """`follows` says that whoever moves the stream to another device of the server is right;
+        otherwise it belongs where it was opened. Raises `DeviceError` when the device cannot be
+        opened."""
         self.device = device
         self.direction = direction
         self._callback = callback
+        self._follows = follows
         self._finished = False
         self._beat_at_s: float | None = None
         self._server = SoundServer()
@@ -179,12 +184,14 @@ class DeviceStream:
             return "the sound server dropped it"
         inward = self.direction is Direction.INPUT
         there = self._server.sources() if inward else self._server.sinks()
-        if any(item.name == self.place for item in there):
-            # It is still there, so somebody moved us on purpose, in a mixer for example.
-            self.place = where
-            self.moved_to = next((item.title for item in there if item.name == where), where)
-            return ""
-        return "it was unplugged or removed"
+        if not any(item.name == self.place for item in there):
+            return "it was unplugged or removed"
+        title = next((item.title for item in there if item.name == where), where)
+        if not self._follows:
+            return f"the sound server connected '{title}' in its place"
+        # It is still there, so this is a new default, or somebody's choice in a mixer.
+        self.place, self.moved_to = where, title
+        return ""
 
     moved_to: str = ""
     """Where somebody moved the stream; whoever tells of it empties this."""

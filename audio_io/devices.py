@@ -97,25 +97,33 @@ def find_device(devices: list[Device], asked: str | None, direction: Direction) 
             f"No {kind} has the number {asked}; there are {len(suited)}.",
             hint="`s2st devices` lists them.",
         )
-    wanted = asked.casefold()
-    for match in (str.__eq__, str.__contains__):
-        found = [
-            device
-            for device in suited
-            if match(device.name.casefold(), wanted) or match(device.server_name.casefold(), wanted)
-        ]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(f"{device.number} '{device.name}'" for device in found[:6])
-            more = f" and {len(found) - 6} more" if len(found) > 6 else ""
-            raise DeviceError(
-                f"'{asked}' may mean several {kind}s: {names}{more}.", hint="Give the number."
-            )
+    found = _matching(suited, asked.casefold())
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(f"{device.number} '{device.name}'" for device in found[:6])
+        more = f" and {len(found) - 6} more" if len(found) > 6 else ""
+        raise DeviceError(
+            f"'{asked}' may mean several {kind}s: {names}{more}.", hint="Give the number."
+        )
     raise DeviceError(
         f"No {kind} matches '{asked}'; there are {len(suited)}.",
         hint="`s2st devices` lists them.",
     )
+
+
+def _matching(devices: list[Device], wanted: str) -> list[Device]:
+    """Those whose name is `wanted`; else those with it in their name, what a speaker plays only
+    where there is no microphone."""
+    for match in (str.__eq__, str.__contains__):
+        found = [
+            device
+            for device in devices
+            if match(device.name.casefold(), wanted) or match(device.server_name.casefold(), wanted)
+        ]
+        if found:
+            return [device for device in found if not device.is_monitor] or found
+    return []
 
 
 def _default(suited: list[Device], direction: Direction, kind: str) -> Device:

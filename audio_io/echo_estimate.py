@@ -266,7 +266,7 @@ class EchoEstimate:
         """A room's coupling, the bands that were loud enough to tell, and its mean error."""
         shapes = self._shapes(start, room)
         _, heard, noise = self._past[:, start : self._end]
-        loud = shapes > 0.03 * shapes.max(axis=0)
+        loud = (shapes > 0.03 * shapes.max(axis=0)) & (heard > _TINY)  # not while it is muted
         ratios = np.where(loud, np.maximum(heard - noise, 1e-14) / (shapes + 1e-14), np.inf)
         counts = np.count_nonzero(loud, axis=0)
         # With few frames the loud side is the safe one.

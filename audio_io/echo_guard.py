@@ -20,6 +20,8 @@ from audio_io.echo_estimate import Bands, EchoEstimate, EchoEstimateConfig, Know
 
 _INAUDIBLE = 1e-7
 """Power, summed over bands, below which nothing counts as played: about -75 dBFS."""
+_MUTED = 1e-10
+"""The same below which a microphone hears nothing at all, so that it says nothing of its noise."""
 _FLOOR_SPANS = 10
 """Pieces of `noise_ms` of which each has its own lowest level."""
 
@@ -157,6 +159,7 @@ class EchoGuard:
         self._before = np.zeros((2, self._frame), dtype=np.float32)
         self._frames = 0
         self._smooth: Bands = np.zeros(self._config.bands, dtype=np.float32)
+        self._floor: Bands = np.zeros(self._config.bands, dtype=np.float32)
         self._lowest = np.full((_FLOOR_SPANS, self._config.bands), np.inf, dtype=np.float32)
         self._span_left = self._span_frames
         self._excess_db = (0.0, 0.0)
@@ -243,19 +246,23 @@ class EchoGuard:
     def _noise(self, heard: Bands) -> Bands:
         """The noise's power: the lowest that the smoothed power was (Martin's minimum statistics,
         IEEE Trans. Speech and Audio Processing 9(5), 2001, with a fixed factor for its bias)."""
+        if float(heard @ self._ones) < _MUTED:
+            return self._floor
         # The first frames are averaged: one of them alone may be low by chance.
         step = max(0.2, 1 / (self._frames + 1))
         self._smooth = self._smooth + step * (heard - self._smooth)
         self._frames += 1
         if self._frames < _FIRST_FRAMES:
-            return np.asarray(_MINIMUM_BIAS * self._smooth, dtype=np.float32)
+            self._floor = np.asarray(_MINIMUM_BIAS * self._smooth, dtype=np.float32)
+            return self._floor
         if not self._span_left:
             self._lowest[1:] = self._lowest[:-1]
             self._lowest[0] = np.inf
             self._span_left = self._span_frames
         self._span_left -= 1
         np.minimum(self._lowest[0], self._smooth, out=self._lowest[0])
-        return np.asarray(_MINIMUM_BIAS * self._lowest.min(axis=0), dtype=np.float32)
+        self._floor = np.asarray(_MINIMUM_BIAS * self._lowest.min(axis=0), dtype=np.float32)
+        return self._floor
 
 
 def _mel_bands(sample_rate_hz: int, window_samples: int, config: EchoGuardConfig) -> Bands:

@@ -26,7 +26,11 @@ class KeptDevice:
         callback: Callable[..., None],
         on_lost: DeviceLost,
         tell: Tell,
+        *,
+        follows: bool = False,
     ) -> None:
+        """`follows`: nobody asked for this very device, so the server may move us."""
+        self._follows = follows
         self._device = device
         self._direction = direction
         self._wanted_hz = wanted_hz
@@ -59,7 +63,13 @@ class KeptDevice:
         Raises:
             DeviceError: that does not work.
         """
-        stream = DeviceStream(self._device, self._direction, self._wanted_hz, self._callback)
+        stream = DeviceStream(
+            self._device,
+            self._direction,
+            self._wanted_hz,
+            self._callback,
+            follows=self._follows,
+        )
         prepare(stream)
         self.stream = stream
         try:

@@ -30,10 +30,16 @@ class Microphone:
     """
 
     def __init__(
-        self, device: Device, sample_rate_hz: int, on_lost: DeviceLost, tell: Tell
+        self,
+        device: Device,
+        sample_rate_hz: int,
+        on_lost: DeviceLost,
+        tell: Tell,
+        *,
+        follows: bool = False,
     ) -> None:
         """Opens the device; raises `DeviceError` if that fails. `tell` hears what happens to it,
-        on the thread that iterates."""
+        on the thread that iterates. `follows`: the sound server may connect another one to us."""
         self.sample_rate_hz = sample_rate_hz
         self._ring = BlockRing(0, 0)
         self._frames = 0
@@ -49,7 +55,13 @@ class Microphone:
         self._zeros_s = 0.0
         self._resampler = StreamResampler(sample_rate_hz, sample_rate_hz)
         self.device = KeptDevice(
-            device, Direction.INPUT, sample_rate_hz, self._on_block, on_lost, tell
+            device,
+            Direction.INPUT,
+            sample_rate_hz,
+            self._on_block,
+            on_lost,
+            tell,
+            follows=follows,
         )
         self.device.open(self._prepare)
 

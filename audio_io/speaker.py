@@ -15,6 +15,7 @@ from audio_io.ring import BlockRing, SampleRing
 
 RING_MS = 2000
 """Room for sound on its way to the card. Who wants to keep the lag short gives less at once."""
+CHECK_S = 0.1
 HISTORY_MS = 2000
 """How long nobody may ask for what was played before it is forgotten."""
 
@@ -28,10 +29,18 @@ class Speaker:
     """
 
     def __init__(
-        self, device: Device, sample_rate_hz: int, heard_hz: int, on_lost: DeviceLost, tell: Tell
+        self,
+        device: Device,
+        sample_rate_hz: int,
+        heard_hz: int,
+        on_lost: DeviceLost,
+        tell: Tell,
+        *,
+        follows: bool = False,
     ) -> None:
         """Opens the device for speech at `sample_rate_hz`; raises `DeviceError` if that fails.
-        What was played is kept at `heard_hz`, the microphone's rate."""
+        What was played is kept at `heard_hz`, the microphone's rate. `follows`: the sound server
+        may connect us to another one."""
         self.sample_rate_hz = sample_rate_hz
         self._heard_hz = heard_hz
         self._block = np.zeros(0, np.float32)
@@ -40,10 +49,17 @@ class Speaker:
         self._gain = 1.0
         self._wanted_gain = 1.0
         self._frames = 0
+        self._check_at_s = 0.0
         self.underflows = 0
         """How often the card itself ran dry."""
         self.device = KeptDevice(
-            device, Direction.OUTPUT, sample_rate_hz, self._on_block, on_lost, tell
+            device,
+            Direction.OUTPUT,
+            sample_rate_hz,
+            self._on_block,
+            on_lost,
+            tell,
+            follows=follows,
         )
         self.device.open(self._prepare)
 
@@ -52,7 +68,12 @@ class Speaker:
         self._wanted_gain = gain
 
     def check(self) -> None:
-        """Notice that the device was lost, and take it up again."""
+        """Notice that the device was lost, and take it up again. Does nothing when it was called a
+        moment ago."""
+        now_s = time.monotonic()
+        if now_s < self._check_at_s:
+            return
+        self._check_at_s = now_s + CHECK_S
         if self.device.stream is None:
             self.device.try_again(self._prepare)
         else:

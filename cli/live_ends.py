@@ -147,7 +147,7 @@ def _open_input(plan: LivePlan, on_lost: DeviceLost, tell: Tell, stack: ExitStac
     if options.pace:
         raise UsageError("--pace is for recordings and pipes.", hint="Give --input FILE.")
     device = find_device(list_devices(), asked, Direction.INPUT)
-    microphone = Microphone(device, rate_hz, on_lost, tell)
+    microphone = Microphone(device, rate_hz, on_lost, tell, follows=asked is None)
     stack.callback(microphone.close)
     return _Input(
         microphone,
@@ -182,7 +182,14 @@ def _open_output(
     if plan.spoken is None:
         return None, None
     device = find_device(list_devices(), plan.options.output, Direction.OUTPUT)
-    speaker = Speaker(device, plan.spec.output_rate_hz, heard_hz, on_lost, tell)
+    speaker = Speaker(
+        device,
+        plan.spec.output_rate_hz,
+        heard_hz,
+        on_lost,
+        tell,
+        follows=plan.options.output is None,
+    )
     stack.callback(speaker.close)
     return speaker, device
 

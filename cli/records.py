@@ -45,6 +45,9 @@ def event_record(event: Event) -> dict[str, Any]:
             "utterance": event.utterance,
             "start_lag_s": round(event.started_at_s - event.source_end_at_s, 3),
             "end_lag_s": round(event.ended_at_s - event.source_end_at_s, 3),
+            "engine_s": round(event.made_at_s - event.source_end_at_s, 3),
+            "queue_s": round(event.taken_at_s - event.made_at_s, 3),
+            "playback_s": round(event.started_at_s - event.taken_at_s, 3),
             "speed": round(event.speed, 3),
         }
     elif isinstance(event, UtteranceEnded):

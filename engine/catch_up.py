@@ -57,6 +57,8 @@ class CatchUp:
         self._clock = clock or WallClock()
         self._steps: deque[tuple[float, float]] = deque()
         """Sound handed on and how long the engine was busy with it, in seconds."""
+        self._steps_s = 0.0
+        """All of that sound."""
         self._unheard: deque[AudioChunk] = deque()
 
     @property
@@ -66,8 +68,8 @@ class CatchUp:
     @property
     def slowness(self) -> float:
         """How many seconds the engine needed for one second of sound, lately."""
-        sound_s = sum(sound for sound, _ in self._steps)
-        return sum(busy for _, busy in self._steps) / sound_s if sound_s else 0.0
+        busy_s = sum(busy for _, busy in self._steps)
+        return busy_s / self._steps_s if self._steps_s else 0.0
 
     @property
     def waiting_ms(self) -> float:
@@ -99,8 +101,9 @@ class CatchUp:
 
     def _note(self, sound_s: float, busy_s: float) -> None:
         self._steps.append((sound_s, busy_s))
-        while sum(sound for sound, _ in self._steps) > self._config.measured_s:
-            self._steps.popleft()
+        self._steps_s += sound_s
+        while self._steps_s > self._config.measured_s:
+            self._steps_s -= self._steps.popleft()[0]
 
     def _is_too_much(self) -> bool:
         unheard_ms = sum(chunk.duration_ms for chunk in self._unheard)

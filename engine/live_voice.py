@@ -15,8 +15,10 @@ from engine.speech_queue import Clause, LagConfig, SpeechQueue
 AHEAD_MS = 60.0
 """Sound kept ready for the card. Less runs dry when the machine is busy, more makes the choice of
 what to drop older."""
-TURN_S = 0.01
+TURN_S = 0.02
 IDLE_S = 0.1
+LOOK_S = 0.1
+"""How often it is looked what was heard."""
 PAUSE_MS = 150
 """Silence after each clause; what synthesizers put there is trimmed away."""
 PATIENCE_S = 1.0
@@ -78,6 +80,7 @@ class LiveVoice:
         self._played: deque[_Played] = deque(maxlen=64)
         """Clauses handed to the sink and not heard to their end."""
         self._news: deque[Event] = deque(maxlen=1000)
+        self._look_at_s = 0.0
         self._wake = threading.Event()
         self._last = False
         self._refusal = ""
@@ -140,7 +143,9 @@ class LiveVoice:
         """Do what is due now; how long nothing is due after that, in seconds."""
         now_s = self._clock.now_s()
         self._sink.check()
-        self._note_heard(now_s)
+        if self._played and now_s >= self._look_at_s:
+            self._look_at_s = now_s + LOOK_S
+            self._note_heard(now_s)
         heard_at_s = now_s + self._sink.ahead_s
         if not self._sink.ready:
             self._queue.drop_late(heard_at_s)
@@ -149,7 +154,7 @@ class LiveVoice:
             return TURN_S
         piece = self._queue.pull(now_s, heard_at_s)
         if piece is None:
-            return TURN_S if self._played else IDLE_S
+            return IDLE_S  # `take` wakes us
         clause = piece.clause
         if piece.begins:
             self._first = self._sink.position

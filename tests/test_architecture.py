@@ -47,7 +47,10 @@ def test_no_engine_is_imported_by_its_name_outside_its_own_room(engine: str) -> 
         assert not [name for name in imports(path) if name.startswith(f"engine.{engine}")], path
 
 
-@pytest.mark.parametrize("words", ["--help", "file --help", "--version", "config --path"])
+@pytest.mark.parametrize(
+    "words",
+    ["--help", "file --help", "live --help", "devices --help", "--version", "config --path"],
+)
 def test_starting_the_command_loads_nothing_heavy(words: str) -> None:
     code = (
         "import sys\n"

@@ -260,6 +260,16 @@ def test_other_sample_rates_work_too(rate_hz: int) -> None:
     assert np.mean(out**2) < 0.01 * np.mean(echo[rate_hz:] ** 2)
 
 
+@pytest.mark.parametrize("muted_s", [(0.0, 1.0), (3.0, 4.5)])
+def test_a_muted_microphone_says_nothing_of_its_noise(muted_s: tuple[float, float]) -> None:
+    played = spoken(OURS, 8)
+    echo = echo_of(played, 60, -12, 0.3)
+    microphone = with_noise(echo)
+    muted = slice(*(round(at_s * RATE_HZ) for at_s in muted_s))
+    microphone[muted] = echo[muted] = 0.0
+    assert leaked(microphone, played, echo, from_s=2.0) < 0.02
+
+
 def test_a_broken_sample_is_soon_forgotten() -> None:
     played = spoken(OURS, 6)
     echo = echo_of(played, 60, -6)
