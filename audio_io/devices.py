@@ -86,7 +86,8 @@ def find_device(devices: list[Device], asked: str | None, direction: Direction) 
     kind = "microphone" if direction is Direction.INPUT else "speaker"
     suited = [device for device in devices if device.suits(direction)]
     if not suited:
-        raise DeviceError(f"This machine has no {kind}.", hint=NO_DEVICES_HINT)
+        hint = NO_DEVICES_HINT if direction is Direction.INPUT else "--no-speech shows text only."
+        raise DeviceError(f"This machine has no {kind}.", hint=hint)
     if asked is None:
         return _default(suited, direction, kind)
     if asked.strip().isdecimal():

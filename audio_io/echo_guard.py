@@ -22,6 +22,8 @@ _INAUDIBLE = 1e-7
 """Power, summed over bands, below which nothing counts as played: about -75 dBFS."""
 _MUTED = 1e-10
 """The same below which a microphone hears nothing at all, so that it says nothing of its noise."""
+_LOUDEST_COMFORT = 10 ** (-45 / 20)
+"""Noise as loud as this stands for what is held in a louder room, and while it is not known yet."""
 _FLOOR_SPANS = 10
 """Pieces of `noise_ms` of which each has its own lowest level."""
 
@@ -78,6 +80,8 @@ class EchoGuardConfig:
     """The lowest level of so long a time is the noise."""
     fade_ms: float = 4.0
     """Length of the fades."""
+    comfort_noise: bool = True
+    """Whether noise as faint as the room's stands for what is held, instead of silence."""
     estimate: EchoEstimateConfig = field(default_factory=EchoEstimateConfig)
     """How the echo is learnt."""
 
@@ -98,6 +102,8 @@ class EchoGuard:
         # Two frames: the one that is decided on, and the one before.
         self._window = np.hanning(2 * self._frame + 1)[:-1].astype(np.float32)
         self._mel = _mel_bands(sample_rate_hz, 2 * self._frame, config)
+        self._white_power = float(np.square(self._window).sum() * self._mel.sum())
+        """What the bands add up to for white noise of power 1."""
         self._ones = np.ones(config.bands, dtype=np.float32)
         self._estimate = EchoEstimate(self._frame_ms, config.bands, config.estimate)
         self._steps = [
@@ -156,6 +162,8 @@ class EchoGuard:
         """After a device changed: forget delay, coupling and noise. What waits is still let out,
         and the counters go on."""
         self._estimate.reset()
+        self._waiting = self._waiting * np.array([[1], [0]], dtype=np.float32)
+        """Heard and played, less than a frame. What was played before is not the new device's."""
         self._before = np.zeros((2, self._frame), dtype=np.float32)
         self._frames = 0
         self._smooth: Bands = np.zeros(self._config.bands, dtype=np.float32)
@@ -168,9 +176,11 @@ class EchoGuard:
         self._hang_ms = 0.0
         self._holding = False
         self._talking_over = False
+        self._dice = np.random.default_rng(0)
 
     def process(self, microphone: Samples, played: Samples) -> Samples:
-        """As many samples as came in, `delay_samples` later, our own voice replaced by silence.
+        """As many samples as came in, `delay_samples` later, our own voice replaced by noise as
+        faint as the room's.
 
         `played` is what left the loudspeaker at the moments of `microphone`, as far as the devices
         tell; zeros where it was quiet.
@@ -206,8 +216,18 @@ class EchoGuard:
         microphone: Samples = frame[0]
         if self._holding:
             self._held_samples += self._frame
-            return silence(self._frame) if was_holding else microphone * (1 - self._fade_in)
-        return microphone * self._fade_in if was_holding else microphone
+        if not self._holding and not was_holding:
+            return microphone
+        # Digital silence would make the room's own noise, when it comes back, sound like speech.
+        comfort = silence(self._frame)
+        if self._config.comfort_noise:
+            level = math.sqrt(float(noise @ self._ones) / self._white_power)
+            level = min(level, _LOUDEST_COMFORT)
+            comfort = level * self._dice.standard_normal(self._frame, dtype=np.float32)
+        if self._holding and was_holding:
+            return comfort
+        kept, filled = (comfort, microphone) if self._holding else (microphone, comfort)
+        return kept * self._fade_in + filled * (1 - self._fade_in)
 
     def _decide(self, heard: Bands, echo: Bands, noise: Bands) -> None:
         knowledge, config = self._estimate.knowledge, self._config

@@ -9,6 +9,8 @@ from dataclasses import replace
 from audio_io.chunk import AudioChunk, Boundary, silence
 from audio_io.ports import AudioSource
 
+CLOSE_S = 0.2
+
 
 class Feed:
     """A source that is read by a thread of its own, so that reading goes on while an engine works.
@@ -63,6 +65,8 @@ class Feed:
     def close(self) -> None:
         """A thread that waits in a read of a pipe is left to it; it ends with the process."""
         self.end()
+        if self._thread.is_alive():
+            self._thread.join(CLOSE_S)
         if not self._thread.is_alive():
             self._source.close()
 

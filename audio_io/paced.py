@@ -31,7 +31,7 @@ class PacedSource:
         self._block_s = 0.0
         """How long the chunks are."""
         self._is_over = False
-        self._ended = False
+        self._ends_at_s: float | None = None
 
     @property
     def duration_s(self) -> float | None:
@@ -46,24 +46,24 @@ class PacedSource:
         return 1000 * waiting_s if waiting_s > self._block_s else 0.0
 
     def end(self) -> None:
-        """The source ends here. From any thread."""
-        self._ended = True
+        """The source ends after what has come by now. From any thread."""
+        self._ends_at_s = self._now_s()
 
     def __iter__(self) -> Iterator[AudioChunk]:
         self._started_at_s = self._now_s()
         last: AudioChunk | None = None
         for chunk in self._source:
             due_at_s = self._started_at_s + chunk.end_s
-            while not self._ended and (wait_s := due_at_s - self._now_s()) > 0:
+            while self._ends_at_s is None and (wait_s := due_at_s - self._now_s()) > 0:
                 self._sleep(min(wait_s, 0.1))  # no longer: `end` may be called
-            if self._ended:
+            if self._ends_at_s is not None and due_at_s > self._ends_at_s:
                 break
             last = replace(chunk, captured_at_s=due_at_s)
             self._handed_s = chunk.end_s
             self._block_s = max(self._block_s, chunk.duration_ms / 1000)
             self._is_over = chunk.boundary is Boundary.STREAM
             yield last
-        if self._ended and (last is None or last.boundary is not Boundary.STREAM):
+        if last is None or last.boundary is not Boundary.STREAM:
             self._is_over = True
             end_sample = last.end_sample if last is not None else 0
             yield AudioChunk(

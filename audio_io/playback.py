@@ -16,6 +16,8 @@ from audio_io.ring import BlockRing
 
 KEPT_S = 4.0
 """How far back the played signal can be asked for."""
+KEPT_BLOCKS = 2000
+"""Of so many blocks the times are known: 40 s."""
 SMOOTHED_BLOCKS = 50
 """The device's clock is read off this many blocks: one block's time jumps by as much as it lasts.
 """
@@ -25,9 +27,10 @@ SMOOTHED_BLOCKS = 50
 class _Played:
     first_frame: int
     """The device's own count, silence included, since the stream was opened."""
-    frames: int
     first_sample: int
     """How much speech had been taken before."""
+    samples: int
+    """How much of it is speech."""
 
 
 class Playback:
@@ -35,18 +38,19 @@ class Playback:
 
     def __init__(self, played: BlockRing, rate_hz: int, heard_hz: int) -> None:
         """`played` brings the blocks as they left, with the clock time at which each is heard and
-        as its mark how much speech had been taken before. The signal is kept at `heard_hz`, the
-        microphone's rate."""
+        as mark and count how much speech had been taken before and how much of it is speech. The
+        signal is kept at `heard_hz`, the microphone's rate."""
         self._played = played
         self._rate_hz = rate_hz
         self._heard_hz = heard_hz
         self._lock = threading.Lock()
-        self._blocks: deque[_Played] = deque(maxlen=1024)
+        self._blocks: deque[_Played] = deque(maxlen=KEPT_BLOCKS)
         self._offsets_s: deque[float] = deque(maxlen=SMOOTHED_BLOCKS)
         self._started_at_s: float | None = None
         """Clock time of the device's frame 0, as smoothed."""
         self._resampler = StreamResampler(rate_hz, heard_hz)
         self._signal = silence(round(KEPT_S * heard_hz))
+        self._next_frame = 0
         self._signal_end = 0
         """How much signal there has been, at `heard_hz`."""
 
@@ -78,10 +82,8 @@ class Playback:
             if self._started_at_s is None:
                 return None
             for block in reversed(self._blocks):
-                if block.first_sample <= sample:
-                    inside = sample - block.first_sample
-                    if inside >= block.frames:
-                        return None
+                inside = sample - block.first_sample
+                if 0 <= inside < block.samples:
                     return self._started_at_s + (block.first_frame + inside) / self._rate_hz
             return None
 
@@ -92,11 +94,21 @@ class Playback:
 
     def _update(self) -> None:
         while (block := self._played.read()) is not None:
-            self._blocks.append(_Played(block.first_sample, len(block.samples), block.mark))
+            self._bridge(block.first_sample)
+            self._blocks.append(_Played(block.first_sample, block.mark, block.count))
             self._offsets_s.append(block.at_s - block.first_sample / self._rate_hz)
             self._keep(self._resampler.process(block.samples))
+            self._next_frame = block.first_sample + len(block.samples)
         if self._offsets_s:
             self._started_at_s = float(np.median(self._offsets_s))
+
+    def _bridge(self, first_frame: int) -> None:
+        """Zeros for blocks of which nobody told, so that what follows is in its place."""
+        missing = first_frame - self._next_frame
+        while missing > 0:
+            block = min(missing, self._rate_hz)
+            self._keep(self._resampler.process(silence(block)))
+            missing -= block
 
     def _keep(self, signal: Samples) -> None:
         places = np.arange(self._signal_end, self._signal_end + len(signal)) % len(self._signal)

@@ -21,7 +21,8 @@ class Block:
     at_s: float
     """A clock time, as the callback measures it."""
     mark: int
-    """A number the callback adds."""
+    count: int
+    """Two numbers the callback adds."""
 
 
 class BlockRing:
@@ -34,6 +35,7 @@ class BlockRing:
         self._first_samples = [0] * slots
         self._at_s = [0.0] * slots
         self._marks = [0] * slots
+        self._counts = [0] * slots
         self._slots = slots
         self.block_samples = block_samples
         """The longest block it takes."""
@@ -42,7 +44,9 @@ class BlockRing:
         self.dropped_samples = 0
         """Samples that found no room."""
 
-    def try_write(self, samples: Samples, first_sample: int, at_s: float, mark: int = 0) -> bool:
+    def try_write(
+        self, samples: Samples, first_sample: int, at_s: float, mark: int = 0, count: int = 0
+    ) -> bool:
         """Copy one block into a free slot. For the writer."""
         length = len(samples)
         if self._written - self._read >= self._slots or length > self.block_samples:
@@ -54,6 +58,7 @@ class BlockRing:
         self._first_samples[slot] = first_sample
         self._at_s[slot] = at_s
         self._marks[slot] = mark
+        self._counts[slot] = count
         self._written += 1
         return True
 
@@ -63,7 +68,13 @@ class BlockRing:
             return None
         slot = self._read % self._slots
         samples = self._sound[slot, : self._lengths[slot]].copy()
-        block = Block(samples, self._first_samples[slot], self._at_s[slot], self._marks[slot])
+        block = Block(
+            samples,
+            self._first_samples[slot],
+            self._at_s[slot],
+            self._marks[slot],
+            self._counts[slot],
+        )
         self._read += 1
         return block
 

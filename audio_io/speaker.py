@@ -149,9 +149,9 @@ class Speaker:
         now_s = time.monotonic()
         self.device.beat()
         self.underflows += bool(status.output_underflow)
-        taken_before = self._ring.read
         block = self._block
-        self._ring.read_into(block)
+        taken = self._ring.read_into(block)
+        first = self._ring.read - taken
         if self._gain != self._wanted_gain or self._gain != 1.0:
             wanted = self._wanted_gain
             np.multiply(self._ramp, wanted - self._gain, out=self._gains)
@@ -162,5 +162,5 @@ class Speaker:
         device_s = times.outputBufferDacTime - times.currentTime
         if 0.0 < device_s < 2.0:  # some hosts do not know
             self._device_s = device_s
-        self._history.try_write(block, self._frames, now_s + self._device_s, taken_before)
+        self._history.try_write(block, self._frames, now_s + self._device_s, first, taken)
         self._frames += frames

@@ -71,6 +71,14 @@ class Ends:
 
 
 @dataclass(frozen=True, slots=True)
+class Devices:
+    """Which devices a session needs; None for the end that is no device."""
+
+    input: Device | None
+    output: Device | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Input:
     source: AudioSource
     waiting_ms: Callable[[], float] | None
@@ -81,7 +89,39 @@ class _Input:
     microphone: Microphone | None = None
 
 
-def join_ends(plan: LivePlan, tell: Tell, recorder: Recorder | None, stack: ExitStack) -> Ends:
+def find_devices(plan: LivePlan) -> Devices:
+    """What the options name, found before anything is loaded or opened.
+
+    Raises:
+        DeviceError: there is no such device. A default speaker that does not exist is none.
+        UsageError: the options do not go together.
+    """
+    options = plan.options
+    asked = options.input
+    is_device = asked != PIPE and (asked is None or not _is_file(asked))
+    if options.raw_rate_hz is not None and asked != PIPE:
+        raise UsageError("--rate is for raw sound on standard input.", hint="Give --input -.")
+    if options.pace and is_device:
+        raise UsageError("--pace is for recordings and pipes.", hint="Give --input FILE.")
+    if options.pace is False and asked is not None and asked != PIPE and not is_device:
+        raise UsageError(
+            "A recording is played at the pace of life here.",
+            hint=f"`s2st file {asked}` is as fast as the machine.",
+        )
+    found_input = find_device(list_devices(), asked, Direction.INPUT) if is_device else None
+    found_output = None
+    if plan.spoken is not None:
+        try:
+            found_output = find_device(list_devices(), options.output, Direction.OUTPUT)
+        except DeviceError:
+            if options.output is not None:
+                raise
+    return Devices(found_input, found_output)
+
+
+def join_ends(
+    plan: LivePlan, devices: Devices, tell: Tell, recorder: Recorder | None, stack: ExitStack
+) -> Ends:
     """Open what was asked for; `stack` closes it. `plan.spoken` says whether to speak.
 
     Raises:
@@ -89,12 +129,23 @@ def join_ends(plan: LivePlan, tell: Tell, recorder: Recorder | None, stack: Exit
         SoundFileError: the recording cannot be read.
     """
     on_lost = DeviceLost(plan.options.device_lost)
-    found = _open_input(plan, on_lost, tell, stack)
+    found = _open_input(plan, devices.input, on_lost, tell, stack)
     rate_hz = found.source.sample_rate_hz
     kept: AudioSource = found.source
     if recorder is not None:
         kept = KeptSource(kept, recorder.source_sink(rate_hz))
-    speaker, output = _open_output(plan, on_lost, tell, rate_hz, stack)
+    output = devices.output if plan.spoken is not None else None
+    speaker = None
+    if output is not None:
+        speaker = Speaker(
+            output,
+            plan.spec.output_rate_hz,
+            rate_hz,
+            on_lost,
+            tell,
+            follows=plan.options.output is None,
+        )
+        stack.callback(speaker.close)
     guard, echo = None, ""
     if speaker is not None and output is not None:
         why_not = _no_echo(plan, found, output)
@@ -127,36 +178,27 @@ def join_ends(plan: LivePlan, tell: Tell, recorder: Recorder | None, stack: Exit
     return ends
 
 
-def _open_input(plan: LivePlan, on_lost: DeviceLost, tell: Tell, stack: ExitStack) -> _Input:
-    options, rate_hz = plan.options, plan.spec.input_rate_hz
-    asked = options.input
-    if asked == PIPE:
+def _open_input(
+    plan: LivePlan, device: Device | None, on_lost: DeviceLost, tell: Tell, stack: ExitStack
+) -> _Input:
+    asked, rate_hz = plan.options.input, plan.spec.input_rate_hz
+    if device is not None:
+        microphone = Microphone(device, rate_hz, on_lost, tell, follows=asked is None)
+        stack.callback(microphone.close)
+        return _Input(
+            microphone,
+            lambda: microphone.waiting_ms,
+            microphone.end,
+            device.name,
+            device,
+            microphone,
+        )
+    if asked is None or asked == PIPE:
         return _open_pipe(plan, stack)
-    if options.raw_rate_hz is not None:
-        raise UsageError("--rate is for raw sound on standard input.", hint="Give --input -.")
-    if asked is not None and _is_file(asked):
-        recording = open_recording(Path(asked), rate_hz, BLOCK_MS)
-        stack.callback(recording.close)
-        if options.pace is False:
-            raise UsageError(
-                "A recording is played at the pace of life here.",
-                hint=f"`s2st file {asked}` is as fast as the machine.",
-            )
-        paced = PacedSource(recording)
-        return _Input(paced, lambda: paced.waiting_ms, paced.end, Path(asked).name)
-    if options.pace:
-        raise UsageError("--pace is for recordings and pipes.", hint="Give --input FILE.")
-    device = find_device(list_devices(), asked, Direction.INPUT)
-    microphone = Microphone(device, rate_hz, on_lost, tell, follows=asked is None)
-    stack.callback(microphone.close)
-    return _Input(
-        microphone,
-        lambda: microphone.waiting_ms,
-        microphone.end,
-        device.name,
-        device,
-        microphone,
-    )
+    recording = open_recording(Path(asked), rate_hz, BLOCK_MS)
+    stack.callback(recording.close)
+    paced = PacedSource(recording)
+    return _Input(paced, lambda: paced.waiting_ms, paced.end, Path(asked).name)
 
 
 def _open_pipe(plan: LivePlan, stack: ExitStack) -> _Input:
@@ -175,25 +217,6 @@ def _open_pipe(plan: LivePlan, stack: ExitStack) -> _Input:
     return _Input(feed, None, feed.end, "standard input")
 
 
-def _open_output(
-    plan: LivePlan, on_lost: DeviceLost, tell: Tell, heard_hz: int, stack: ExitStack
-) -> tuple[Speaker | None, Device | None]:
-    """Nothing when there is no speech."""
-    if plan.spoken is None:
-        return None, None
-    device = find_device(list_devices(), plan.options.output, Direction.OUTPUT)
-    speaker = Speaker(
-        device,
-        plan.spec.output_rate_hz,
-        heard_hz,
-        on_lost,
-        tell,
-        follows=plan.options.output is None,
-    )
-    stack.callback(speaker.close)
-    return speaker, device
-
-
 def _no_echo(plan: LivePlan, found: _Input, output: Device) -> str:
     """Why our own voice need not be kept out; empty when it must be."""
     if plan.options.echo == OFF:
@@ -204,15 +227,6 @@ def _no_echo(plan: LivePlan, found: _Input, output: Device) -> str:
         return "no microphone"
     if HEADPHONES.search(output.name):
         return f"'{output.name}' is headphones"
-    return ""
-
-
-def has_speaker() -> str:
-    """Why nothing can be spoken on this machine; empty when something can."""
-    try:
-        find_device(list_devices(), None, Direction.OUTPUT)
-    except DeviceError as error:
-        return str(error.args[0])
     return ""
 
 

@@ -8,7 +8,6 @@ import copy
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 from audio_io.chunk import AudioChunk, Samples
 from audio_io.errors import OutputError, S2stError, UsageError
@@ -39,22 +38,24 @@ class Recorder:
         self._lock = threading.Lock()
         self.error: OutputError | None = None
         """Why nothing more is kept."""
+        self._closed = False
         self._wavs: list[RunningWav] = []
         self._started_at_s: float | None = None
         """Clock time of the session's stream time 0."""
+        subtitled = [(language, form) for language in languages for form in ("srt", "vtt")]
+        names = [SOURCE, TRANSLATION, TRANSCRIPT, *map(".".join, subtitled)]
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            taken = [name for name in (SOURCE, TRANSLATION, TRANSCRIPT) if (folder / name).exists()]
+            taken = [name for name in names if (folder / name).exists()]
             if taken:
                 raise UsageError(
                     f"'{folder}' holds an earlier session ({taken[0]}).",
                     hint="Give --record another folder.",
                 )
-            self._transcript: IO[str] = (folder / TRANSCRIPT).open("x", encoding="utf-8")
+            self._transcript = _RunningText(folder / TRANSCRIPT)
             self._subtitles = [
                 _RunningSubtitles(folder / f"{language}.{form}", language, form)
-                for language in languages
-                for form in ("srt", "vtt")
+                for language, form in subtitled
             ]
         except OSError as error:
             raise OutputError(
@@ -98,18 +99,20 @@ class Recorder:
 
     def close(self) -> None:
         """May be called twice."""
-        if self._transcript.closed:
-            return
         for wav in self._wavs:
             self.guard(wav.close)
         for subtitles in self._subtitles:
-            self.guard(subtitles.close)
-        self.guard(self._transcript.close)
+            self.guard(subtitles.finish)
+        with self._lock:
+            self._closed = True
+            self._transcript.close()
+            for subtitles in self._subtitles:
+                subtitles.close()
 
     def guard(self, write: Callable[[], None]) -> None:
         """Write, unless writing failed before; if it fails now, that is told and it ends."""
         with self._lock:
-            if self.error is not None:
+            if self.error is not None or self._closed:
                 return
             try:
                 write()
@@ -132,8 +135,7 @@ class Recorder:
         self._line(stamped_record(stamped, self._started_at_s))
 
     def _line(self, record: dict[str, object]) -> None:
-        self._transcript.write(as_line(record) + "\n")
-        self._transcript.flush()
+        self._transcript.add(as_line(record) + "\n")
 
 
 class _Keeping:
@@ -160,6 +162,32 @@ class _Keeping:
         return 0
 
 
+class _RunningText:
+    """A text file that is whole after every addition, also when the disk is full."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("xb", buffering=0)
+        self._place = 0
+        """Where the next text goes."""
+
+    def add(self, text: str, passing: str = "") -> None:
+        """Append `text`, and after it `passing`, over which the next addition goes."""
+        data = (text + passing).encode()
+        try:
+            self._file.seek(self._place)
+            written = 0
+            while written < len(data):
+                written += self._file.write(data[written:])
+            self._file.truncate()
+        except OSError:
+            self._file.truncate(self._place)
+            raise
+        self._place += len(text.encode())
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class _RunningSubtitles:
     """Subtitles of one language, in which the open cue stands already and is written over."""
 
@@ -167,13 +195,10 @@ class _RunningSubtitles:
         self._language = language
         self._form = form
         self._composer = SubtitleComposer(language)
-        self._file = path.open("xb")
+        self._file = _RunningText(path)
         self._cues = 0
-        self._place = 0
-        """Where the cue begins that may still grow."""
         if form == "vtt":
-            self._place = self._file.write(VTT_HEADER.encode())
-            self._file.flush()
+            self._file.add(VTT_HEADER)
 
     def hear(self, stamped: Stamped) -> None:
         event = stamped.event
@@ -182,20 +207,18 @@ class _RunningSubtitles:
         if event.committed:
             self._write(self._composer.add(event), copy.deepcopy(self._composer).finish())
 
-    def close(self) -> None:
+    def finish(self) -> None:
         self._write(self._composer.finish(), [])
+
+    def close(self) -> None:
         self._file.close()
 
     def _write(self, done: list[Cue], open_cues: list[Cue]) -> None:
-        texts = [self._text(self._cues + number, cue) for number, cue in enumerate(done, 1)]
-        certain = "".join(texts).encode()
+        certain = "".join(
+            self._text(self._cues + number, cue) for number, cue in enumerate(done, 1)
+        )
         self._cues += len(done)
-        maybe = "".join(self._text(self._cues + 1, cue) for cue in open_cues).encode()
-        self._file.seek(self._place)
-        self._file.write(certain + maybe)  # one write: what stood here is longer at most for a cue
-        self._file.truncate()
-        self._file.flush()
-        self._place += len(certain)
+        self._file.add(certain, "".join(self._text(self._cues + 1, cue) for cue in open_cues))
 
     def _text(self, number: int, cue: Cue) -> str:
         return format_srt(number, cue) if self._form == "srt" else format_vtt(cue)

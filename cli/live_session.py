@@ -92,7 +92,6 @@ class LiveSession:
         self._queue = queue
         self._recorder = recorder
         self._clock = WallClock()
-        self._swap = False
         self._thread = threading.Thread(target=self._run, name="session", daemon=True)
 
     def start(self) -> None:
@@ -129,7 +128,6 @@ class LiveSession:
         """Exchange the languages, if the engine can; what is heard now is translated first."""
         if self.plan.swapped is None:
             return False
-        self._swap = True
         self.ends.source.cut()
         return True
 
@@ -146,9 +144,8 @@ class LiveSession:
         while True:
             session = self._session(session)
             session.run()
-            if not self._swap or self.ends.source.is_over:
+            if self.ends.source.is_over:
                 break
-            self._swap = False
             assert self.plan.swapped is not None
             was_first = self.request is self.plan.request
             self.request = self.plan.swapped if was_first else self.plan.request

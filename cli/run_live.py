@@ -10,7 +10,7 @@ from types import FrameType
 
 from audio_io.device_stream import DeviceNotice
 from cli.keys import Key, is_terminal
-from cli.live_ends import Ends, has_speaker, join_ends
+from cli.live_ends import Ends, find_devices, join_ends
 from cli.live_output import (
     LOUDER_PERCENT,
     JsonOutput,
@@ -37,6 +37,10 @@ FINISH_S = 30.0
 def run_live(options: LiveOptions) -> int:
     """Exit code 0 when the session ended as asked, 1 when something of it was lost on the way."""
     plan = plan_live(options)
+    devices = find_devices(plan)
+    if plan.spoken is not None and devices.output is None:
+        plan = without_speech(plan)
+        say("This machine has no speaker: there is only text.")
     with ExitStack() as stack:
         stepper = ProcessStepper(
             functools.partial(plan.spec.load, plan.load_options), verbose=options.verbose
@@ -55,16 +59,13 @@ def run_live(options: LiveOptions) -> int:
             if recorder is not None:
                 recorder.note(device_record(notice))
 
-        if plan.spoken is not None and options.output is None and (reason := has_speaker()):
-            plan = without_speech(plan)
-            say(f"{reason} There is only text.")
         if not options.quiet:
             for note in plan.notes:
                 say(note)
         if plan.spec.notice:
             say(f"s2st: {plan.spec.notice}")
         stepper.wait_until_loaded()
-        ends = join_ends(plan, tell, recorder, stack)
+        ends = join_ends(plan, devices, tell, recorder, stack)
         session = LiveSession(plan, ends, stepper, queue, recorder)
         return _Run(plan, session, queue, recorder, notices, stack).run()
 
@@ -174,13 +175,13 @@ class _Run:
         if self._options.json:
             out(as_line(self._summary_record(elapsed_s)))
             return
-        heard = f"{session.heard_s:.0f} s heard in {elapsed_s:.0f} s"
-        say(f"{heard}, {tally.source_words} words heard, {tally.target_words} written")
-        if ends.voice is not None:
-            if tally.start_lag is None:
-                say("lag: not measured, nothing was spoken")
-            else:
+        if not self._options.quiet:
+            heard = f"{session.heard_s:.0f} s heard in {elapsed_s:.0f} s"
+            say(f"{heard}, {tally.source_words} words heard, {tally.target_words} written")
+            if ends.voice is not None and tally.start_lag is not None:
                 say(f"start lag {tally.start_lag}; end lag {tally.end_lag}")
+            elif ends.voice is not None:
+                say("lag: not measured, nothing was spoken")
         losses = []
         if tally.dropped_clauses:
             losses.append(f"{tally.dropped_clauses} clauses ({tally.dropped_s:.1f} s) not spoken")
@@ -188,10 +189,11 @@ class _Run:
             losses.append(f"{tally.lost_s:.1f} s of sound not heard, in {tally.lost_count} pieces")
         if ends.speaker is not None and ends.speaker.underflows:
             losses.append(f"the speaker ran dry {ends.speaker.underflows} times")
-        say("; ".join(losses) if losses else "nothing was lost")
+        if losses or not self._options.quiet:
+            say("; ".join(losses) if losses else "nothing was lost")
         for notice in self._notices:
             say(f"device: {notice.text}")
-        if self._recorder is not None:
+        if self._recorder is not None and not self._options.quiet:
             say(f"recorded in {self._recorder.folder}")
 
     def _summary_record(self, elapsed_s: float) -> dict[str, object]:

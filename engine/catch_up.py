@@ -119,6 +119,9 @@ class CatchUp:
             if chunks and chunk.start_sample != chunks[-1].end_sample:
                 chunks.clear()  # what is before another loss goes in the same piece
             chunks.append(chunk)
+        if sum(chunk.duration_ms for chunk in chunks) <= self._config.limit_ms:
+            self._unheard.extend(chunks)  # what was before the loss was the whole of it
+            return
         samples = np.concatenate([chunk.samples for chunk in chunks])
         start, end = self._piece(samples)
         first = chunks[0].start_sample

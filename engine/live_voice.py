@@ -77,6 +77,8 @@ class LiveVoice:
         self._keep = keep
         self._queue = SpeechQueue(config)
         self._first = 0
+        """Position of the first sample of the clause that is being spoken."""
+        self._speaking: Clause | None = None
         self._played: deque[_Played] = deque(maxlen=64)
         """Clauses handed to the sink and not heard to their end."""
         self._news: deque[Event] = deque(maxlen=1000)
@@ -143,11 +145,14 @@ class LiveVoice:
         """Do what is due now; how long nothing is due after that, in seconds."""
         now_s = self._clock.now_s()
         self._sink.check()
-        if self._played and now_s >= self._look_at_s:
+        ready = self._sink.ready
+        if (self._played or self._speaking) and (now_s >= self._look_at_s or not ready):
             self._look_at_s = now_s + LOOK_S
-            self._note_heard(now_s)
+            self._note_heard(now_s, ready)
         heard_at_s = now_s + self._sink.ahead_s
-        if not self._sink.ready:
+        if not ready:
+            self._speaking = None
+            self._queue.drop_begun("the speaker was lost")
             self._queue.drop_late(heard_at_s)
             return IDLE_S
         if self._sink.queued_ms >= AHEAD_MS:
@@ -157,9 +162,13 @@ class LiveVoice:
             return IDLE_S  # `take` wakes us
         clause = piece.clause
         if piece.begins:
-            self._first = self._sink.position
+            self._first, self._speaking = self._sink.position, clause
         self._write(piece.samples, clause, heard_at_s, begins=piece.begins)
         if piece.ends:
+            self._speaking = None
+            if not clause.given_samples:
+                self._news.append(clause.dropped("it is silent"))
+                return 0.0
             due_at_s = now_s + self._sink.ahead_s
             self._played.append(_Played(clause, self._first, self._sink.position - 1, due_at_s))
             self._write(silence(clause.rate_hz * PAUSE_MS // 1000), clause, due_at_s)
@@ -184,22 +193,29 @@ class LiveVoice:
         finally:
             self._is_over.set()
 
-    def _note_heard(self, now_s: float) -> None:
+    def _note_heard(self, now_s: float, ready: bool) -> None:
+        """Tell of clauses that were heard. Where one began is noted at once: the sink does not
+        know it for ever."""
+        begun = [(played.clause, played.first) for played in self._played]
+        if self._speaking is not None:
+            begun.append((self._speaking, self._first))
+        for clause, first in begun:
+            if clause.started_at_s is None:
+                clause.started_at_s = self._sink.heard_at_s(first)
         while self._played:
             played = self._played[0]
             ended_at_s = self._sink.heard_at_s(played.last)
-            started_at_s = self._sink.heard_at_s(played.first)
-            if ended_at_s is None or started_at_s is None:
-                if self._sink.ready and now_s < played.due_at_s + PATIENCE_S:
-                    return  # still on its way
-                self._played.popleft()
-                self._news.append(played.clause.dropped("it was cut short"))
-                continue
+            if ended_at_s is None and ready and now_s < played.due_at_s + PATIENCE_S:
+                return  # still on its way
             self._played.popleft()
-            self._news.append(_event(played.clause, started_at_s, ended_at_s))
+            if ended_at_s is None or played.clause.started_at_s is None:
+                self._news.append(played.clause.dropped("it was cut short"))
+            else:
+                self._news.append(_event(played.clause, ended_at_s))
 
 
-def _event(clause: Clause, started_at_s: float, ended_at_s: float) -> SpeechPlayed:
+def _event(clause: Clause, ended_at_s: float) -> SpeechPlayed:
+    assert clause.started_at_s is not None
     return SpeechPlayed(
         clause.utterance,
         clause.language,
@@ -208,7 +224,7 @@ def _event(clause: Clause, started_at_s: float, ended_at_s: float) -> SpeechPlay
         clause.source_end_at_s,
         clause.made_at_s,
         clause.taken_at_s,
-        started_at_s,
+        clause.started_at_s,
         ended_at_s,
         clause.made_samples / clause.given_samples if clause.given_samples else 1.0,
     )

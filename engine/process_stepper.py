@@ -49,6 +49,8 @@ class ProcessStepper:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         theirs.close()
+        self._stepping = False
+        """Whether a step has more to say."""
         self._closing = threading.Lock()
         self._is_closed = False
 
@@ -62,14 +64,16 @@ class ProcessStepper:
 
     def step(self, chunk: AudioChunk, state: None, controls: StreamControls) -> Iterator[Event]:
         self._send(_Step(chunk, controls))
-        while True:
-            message = self._receive()
-            if message is None:
-                return
+        self._stepping = True
+        while (message := self._receive()) is not None:
             yield message
+        self._stepping = False
 
     def close(self, state: None) -> None:
         with contextlib.suppress(S2stError):  # it is gone already
+            while self._stepping and self._receive() is not None:
+                pass  # the rest of a step that nobody waits for
+            self._stepping = False
             self._send(_Close())
             self._receive()
 
@@ -96,9 +100,10 @@ class ProcessStepper:
         """The next event of a step, or None when what was asked for is done."""
         try:
             message = self._connection.recv()
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError, TypeError) as error:  # TypeError: closed while it was read
             raise self._death() from error
         if isinstance(message, _Failed):
+            self._stepping = False
             raise message.error
         event: Event | None = message
         return event
@@ -139,25 +144,26 @@ def _serve(connection: Connection, load: Load, verbose: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    with contextlib.suppress(EOFError, OSError):
-        agent: Agent[AudioChunk, Event, Any] | None = None
+    with contextlib.suppress(_GoneError):
         try:
             agent = load()
-            connection.send(None)
-            _answer(connection, agent, verbose)
-        except (EOFError, BrokenPipeError):
-            raise
         except Exception as error:
             _report(connection, error, verbose)
+            return
+        try:
+            _send(connection, None)
+            _answer(connection, agent, verbose)
         finally:
-            if agent is not None:
-                agent.close()
+            agent.close()
 
 
 def _answer(connection: Connection, agent: Agent[AudioChunk, Event, Any], verbose: bool) -> None:
     state: Any = None
     while True:
-        message = connection.recv()
+        try:
+            message = connection.recv()
+        except (EOFError, OSError) as error:
+            raise _GoneError from error
         try:
             match message:
                 case _Open(request):
@@ -165,14 +171,25 @@ def _answer(connection: Connection, agent: Agent[AudioChunk, Event, Any], verbos
                 case _Step(chunk, controls):
                     agent.control(controls, state)
                     for event in agent.step(chunk, state):
-                        connection.send(event)
+                        _send(connection, event)
                 case _Close():
                     agent.release(state)
-            connection.send(None)
-        except OSError:
+            _send(connection, None)
+        except _GoneError:
             raise
         except Exception as error:
             _report(connection, error, verbose)
+
+
+class _GoneError(Exception):
+    """Nobody is at the other end any more. Not to be taken for what an agent raises."""
+
+
+def _send(connection: Connection, message: object) -> None:
+    try:
+        connection.send(message)
+    except OSError as error:
+        raise _GoneError from error
 
 
 def _report(connection: Connection, error: Exception, verbose: bool) -> None:
@@ -180,4 +197,4 @@ def _report(connection: Connection, error: Exception, verbose: bool) -> None:
         traceback.print_exc()
     if not isinstance(error, S2stError):
         error = RuntimeError(f"{type(error).__name__}: {error}")
-    connection.send(_Failed(error))
+    _send(connection, _Failed(error))

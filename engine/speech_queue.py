@@ -50,9 +50,9 @@ class Clause:
     """Speech of one stretch of the source. Belongs to the queue's lock until it is spoken."""
 
     utterance: int
-    language: str
     start_s: float
     end_s: float
+    language: str
     source_end_at_s: float
     made_at_s: float
     rate_hz: int
@@ -61,10 +61,16 @@ class Clause:
     complete: bool = False
     """Whether no more of it comes."""
     taken_at_s: float = 0.0
+    started_at_s: float | None = None
+    """When its first sample was heard."""
     made_samples: int = 0
     """Its length without trimmed silence, at speed 1."""
     given_samples: int = 0
     """Its length as played."""
+
+    @property
+    def span(self) -> tuple[int, float, float]:
+        return self.utterance, self.start_s, self.end_s
 
     @property
     def waiting_ms(self) -> float:
@@ -97,7 +103,10 @@ class SpeechQueue:
         """The clause that grows; it may be spoken already."""
         self._speaking: _Speaking | None = None
         self._dropped: deque[SpeechDropped] = deque()
-        self._most_speed = self._config.max_speed if stretch_available() else 1.0
+        self._unwanted: tuple[int, float, float] | None = None
+        """Span of a clause that was dropped while it grew: the rest of it is dropped with it."""
+        most = self._config.max_speed if stretch_available() else 1.0
+        self._most_steps = int((most - 1.0) / STEP + 1e-9)
 
     @property
     def speed(self) -> float:
@@ -109,7 +118,7 @@ class SpeechQueue:
     def queued_ms(self) -> float:
         """Speech that has not been handed out."""
         with self._lock:
-            return self._behind_ms() + (self._speaking.clause.waiting_ms if self._speaking else 0)
+            return self._queued_ms()
 
     @property
     def is_empty(self) -> bool:
@@ -120,18 +129,20 @@ class SpeechQueue:
         """One more piece of speech. Pieces of the same source span are one clause."""
         span = (event.utterance, event.start_s, event.end_s)
         with self._lock:
+            if span == self._unwanted:
+                return
+            self._unwanted = None
             clause = self._filling
-            if clause is None or span != (clause.utterance, clause.start_s, clause.end_s):
+            if clause is None or span != clause.span:
                 self._complete()
-                rate_hz = event.chunk.sample_rate_hz
-                clause = Clause(event.utterance, event.language, event.start_s, event.end_s,
-                                source_end_at_s, now_s, rate_hz)  # fmt: skip
+                clause = Clause(*span, event.language, source_end_at_s, now_s,
+                                event.chunk.sample_rate_hz)  # fmt: skip
                 self._filling = clause
                 self._waiting.append(clause)
             clause.pieces.append(event.chunk.samples)
             clause.waiting_samples += len(event.chunk.samples)
-            while self._behind_ms() > self._config.room_ms and len(self._waiting) > 1:
-                self._drop(self._waiting.popleft(), "too much speech waited")
+            while self._queued_ms() > self._config.room_ms:
+                self._drop_oldest("too much speech waited")
 
     def end_utterance(self) -> None:
         """The clause that grows is whole."""
@@ -141,18 +152,25 @@ class SpeechQueue:
     def pull(self, now_s: float, heard_at_s: float) -> Piece | None:
         """The next piece, which would be heard at `heard_at_s`; None when there is none now."""
         with self._lock:
-            if self._speaking is None:
-                self._drop_late(heard_at_s)
-                if not self._waiting:
+            while True:
+                if self._speaking is None:
+                    self._drop_late(heard_at_s)
+                    if not self._waiting:
+                        return None
+                    clause = self._waiting.popleft()
+                    clause.taken_at_s = now_s
+                    self._speaking = _Speaking(clause, self._config, self._wanted_steps())
+                speaking = self._speaking
+                piece = speaking.next(self._wanted_steps())
+                if piece is None:
                     return None
-                clause = self._waiting.popleft()
-                clause.taken_at_s = now_s
-                self._speaking = _Speaking(clause, self._config, self._wanted_speed())
-            speaking = self._speaking
-            piece = speaking.next(self._wanted_speed())
-            if piece is not None and piece.ends:
-                self._speaking = None
-            return piece
+                if piece.begins and self._is_late(speaking.clause, heard_at_s):
+                    # It was taken in time, and then its first sound kept us waiting.
+                    self._drop_oldest(self._late(speaking.clause, heard_at_s))
+                    continue
+                if piece.ends:
+                    self._speaking = None
+                return piece
 
     def drop_late(self, heard_at_s: float) -> None:
         """Drop the clauses that would be too late if they were heard at `heard_at_s`; for when
@@ -160,14 +178,17 @@ class SpeechQueue:
         with self._lock:
             self._drop_late(heard_at_s)
 
+    def drop_begun(self, reason: str) -> None:
+        """Forget the rest of the clause that is being spoken."""
+        with self._lock:
+            if self._speaking is not None:
+                self._drop_oldest(reason)
+
     def drop_all(self, reason: str) -> None:
         """Forget everything that has not been handed out."""
         with self._lock:
-            if self._speaking is not None:
-                self._drop(self._speaking.clause, reason)
-                self._speaking = None
-            while self._waiting:
-                self._drop(self._waiting.popleft(), reason)
+            while self._speaking is not None or self._waiting:
+                self._drop_oldest(reason)
 
     def dropped(self) -> list[SpeechDropped]:
         """What was not spoken, each told once."""
@@ -179,40 +200,50 @@ class SpeechQueue:
     def _behind_ms(self) -> float:
         return sum(clause.waiting_ms for clause in self._waiting)
 
-    def _wanted_speed(self) -> float:
+    def _queued_ms(self) -> float:
+        return self._behind_ms() + (self._speaking.clause.waiting_ms if self._speaking else 0.0)
+
+    def _wanted_steps(self) -> int:
+        """The speed, in steps above 1."""
         pressure = min(1.0, self._behind_ms() / self._config.rush_ms)
-        steps = round(pressure * (self._most_speed - 1.0) / STEP)
-        return min(self._most_speed, 1.0 + steps * STEP)
+        return round(pressure * self._most_steps)
 
     def _complete(self) -> None:
         if self._filling is not None:
             self._filling.complete = True
             self._filling = None
 
-    def _drop_late(self, heard_at_s: float) -> None:
-        while self._waiting:
-            late_s = heard_at_s - self._waiting[0].source_end_at_s
-            if late_s <= self._config.max_lag_s:
-                return
-            allowed = f"{self._config.max_lag_s:g} s"
-            reason = f"it would have started {late_s:.1f} s late, more than {allowed}"
-            self._drop(self._waiting.popleft(), reason)
+    def _is_late(self, clause: Clause, heard_at_s: float) -> bool:
+        return heard_at_s - clause.source_end_at_s > self._config.max_lag_s
 
-    def _drop(self, clause: Clause, reason: str) -> None:
+    def _late(self, clause: Clause, heard_at_s: float) -> str:
+        late_s = heard_at_s - clause.source_end_at_s
+        return f"it would have started {late_s:.1f} s late, more than {self._config.max_lag_s:g} s"
+
+    def _drop_late(self, heard_at_s: float) -> None:
+        while self._waiting and self._is_late(self._waiting[0], heard_at_s):
+            self._drop_oldest(self._late(self._waiting[0], heard_at_s))
+
+    def _drop_oldest(self, reason: str) -> None:
+        """The clause that is being spoken, or else the first that waits."""
+        if self._speaking is not None:
+            clause, self._speaking = self._speaking.clause, None
+        else:
+            clause = self._waiting.popleft()
         if clause is self._filling:
-            # What still comes of it makes a clause of its own, which is as late.
-            self._filling = None
+            self._filling, self._unwanted = None, clause.span
         self._dropped.append(clause.dropped(reason))
 
 
 class _Speaking:
     """The clause that is being spoken: trimmed, made faster, handed out piece by piece."""
 
-    def __init__(self, clause: Clause, config: LagConfig, speed: float) -> None:
+    def __init__(self, clause: Clause, config: LagConfig, steps: int) -> None:
         self.clause = clause
         self._config = config
         self._trimmer = SilenceTrimmer(clause.rate_hz, config.inner_silence_ms)
-        self._stretch = Stretch(clause.rate_hz, speed)
+        self._steps = steps
+        self._stretch = Stretch(clause.rate_hz, _speed(steps))
         self._piece_samples = clause.rate_hz * PIECE_MS // 1000
         self._held_samples = 0
         """Sound made at the speed that holds now."""
@@ -224,14 +255,14 @@ class _Speaking:
     def speed(self) -> float:
         return self._stretch.speed
 
-    def next(self, wanted_speed: float) -> Piece | None:
+    def next(self, wanted_steps: int) -> Piece | None:
         """None when more of the clause has to come first."""
         clause = self.clause
         while len(self._ready) < self._piece_samples and not self._all_in:
             if clause.pieces:
-                self._prepare(self._cut(), wanted_speed)
+                self._prepare(self._cut(), wanted_steps)
             elif clause.complete:
-                self._prepare(silence(0), wanted_speed, last=True)
+                self._prepare(silence(0), wanted_steps, last=True)
                 self._all_in = True
             else:
                 break
@@ -255,14 +286,17 @@ class _Speaking:
         clause.waiting_samples -= len(piece)
         return piece
 
-    def _prepare(self, samples: Samples, wanted_speed: float, *, last: bool = False) -> None:
+    def _prepare(self, samples: Samples, wanted_steps: int, *, last: bool = False) -> None:
         trimmed = self._trimmer.process(samples, last)
         hold_samples = self.clause.rate_hz * HOLD_MS // 1000
-        if wanted_speed != self.speed and self._held_samples >= hold_samples:
-            step = STEP if wanted_speed > self.speed else -STEP
-            speed = round((self.speed + step) / STEP) * STEP
-            self._stretch.set_speed(min(max(speed, 1.0), self._config.max_speed))
+        if wanted_steps != self._steps and self._held_samples >= hold_samples:
+            self._steps += 1 if wanted_steps > self._steps else -1
+            self._stretch.set_speed(_speed(self._steps))
             self._held_samples = 0
         self._held_samples += len(trimmed)
         self.clause.made_samples += len(trimmed)
         self._ready = np.concatenate([self._ready, self._stretch.process(trimmed, last)])
+
+
+def _speed(steps: int) -> float:
+    return round(1.0 + steps * STEP, 2)

@@ -70,7 +70,7 @@ class AwkwardAgent(ParrotAgent):
             began_s = time.monotonic()
             while time.monotonic() - began_s < 0.5:
                 # Looks for what is not there, in one call that never lets go of the interpreter.
-                re.match(r"(a+)+$", "a" * 21 + "b")
+                re.match(r"(a+)+$", "a" * 23 + "b")
         elif order == SLEEP:
             time.sleep(0.5)
         elif order == HANG:

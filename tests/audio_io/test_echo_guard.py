@@ -224,10 +224,22 @@ def test_reset_forgets_the_echo_and_keeps_the_counters() -> None:
     assert guard.held_samples == held
 
 
+def test_noise_as_faint_as_the_rooms_stands_for_what_is_held() -> None:
+    played = spoken(OURS, 8, 4.0)
+    microphone = with_noise(echo_of(played, 60, 0))
+    guard = EchoGuard(RATE_HZ)
+    out = guarded(guard, microphone, played)
+    room_db, held_db = (
+        20 * np.log10(np.std(out[at : at + RATE_HZ])) for at in (RATE_HZ, 6 * RATE_HZ)
+    )
+    assert guard.held_samples > 2 * RATE_HZ
+    assert held_db == pytest.approx(room_db, abs=6.0)
+
+
 def test_counters_say_what_was_held() -> None:
     played = spoken(OURS, 4, 1.0)
     microphone = with_noise(echo_of(played, 60, 0))
-    guard = EchoGuard(RATE_HZ)
+    guard = EchoGuard(RATE_HZ, EchoGuardConfig(comfort_noise=False))
     out = guarded(guard, microphone, played)
     silent = np.count_nonzero(out[guard.delay_samples :] == 0.0)
     assert guard.heard_samples == len(microphone) // 256 * 256
@@ -241,7 +253,8 @@ def test_it_fades_without_clicks() -> None:
     played = spoken(OURS, 4)
     played[: 2 * RATE_HZ] = 0.0  # held from its first sound on, for nothing is known
     hum = (0.1 * np.sin(2 * np.pi * hertz * time_s)).astype(np.float32)
-    out = guarded(guard := EchoGuard(RATE_HZ), hum, played)
+    guard = EchoGuard(RATE_HZ, EchoGuardConfig(comfort_noise=False))
+    out = guarded(guard, hum, played)
     assert guard.held_samples > 0
     steps = np.abs(np.diff(out[guard.delay_samples :]))
     assert np.max(steps) < 2 * np.max(np.abs(np.diff(hum)))

@@ -158,3 +158,13 @@ def test_a_reader_that_waits_for_room_ends_when_it_is_closed() -> None:
     feed.close()
     assert until(lambda: tap.reader_ended)
     assert tap.read == 3
+
+
+def test_closing_while_the_reader_waits_for_room_lets_go_of_the_source() -> None:
+    tap = Tap(chunks(SOUND))
+    feed = Feed(tap, room_ms=100)
+    next(iter(feed))
+    assert until(lambda: tap.read == 3)
+    feed.close()
+    assert until(lambda: tap.reader_ended)
+    assert until(lambda: tap.closed, 1.0)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from audio_io.chunk import AudioChunk, Boundary, Samples, silence
 from audio_io.echo_guard import EchoGuard
@@ -72,9 +71,6 @@ def test_a_recording_without_times_of_capture_passes() -> None:
     np.testing.assert_array_equal(joined([chunk.samples for chunk in got])[late:], CALM[:-late])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what was played just before a gap holds a second after it: EchoGuard.reset"
-)
 def test_after_a_gap_the_echo_from_before_it_is_forgotten() -> None:
     ours = words(4)
     echo = np.float32(0.5) * np.concatenate([silence(1600), ours[:-1600]])

@@ -87,6 +87,19 @@ def test_it_ends_where_it_is_told_to() -> None:
     assert source.waiting_ms == 0
 
 
+def test_what_was_said_before_it_was_told_to_end_is_still_heard() -> None:
+    # As with a microphone, which ends after what was captured by then.
+    clock = HandClock()
+    source = paced(clock)
+    got: list[AudioChunk] = []
+    for chunk in source:
+        got.append(chunk)
+        if len(got) == 3:
+            clock.advance(0.45)  # the engine was busy until 0.75 s
+            source.end()
+    assert (got[-1].boundary, got[-1].start_sample) == (Boundary.STREAM, 11_200)
+
+
 def test_ended_before_the_first_chunk_it_is_an_empty_stream() -> None:
     source = paced(HandClock())
     source.end()

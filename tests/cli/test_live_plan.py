@@ -1,13 +1,22 @@
 """What `s2st live` makes of its options, before it opens anything."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
+from audio_io.chunk import AudioChunk, Boundary
+from audio_io.cut import CutSource
 from audio_io.errors import UsageError
+from cli.live_ends import Ends
 from cli.live_plan import LiveOptions, LivePlan, plan_live, without_speech
+from cli.live_session import HappeningQueue, LiveSession
 from engine.agent import Task
 from engine.errors import LanguageError, UnknownEngineError
+from engine.events import Event
+from engine.stepper import DirectStepper
+from tests.fakes import RATE_HZ, ListSource, ParrotAgent, ParrotState, chunks
+from tests.live_fakes import noise
 
 
 def planned(*targets: str, **options: object) -> LivePlan:
@@ -122,3 +131,55 @@ def test_without_speech_the_other_direction_is_silent_too() -> None:
     around = replace(plan.request, source="spa", targets=("eng",), spoken=("eng",))
     silent = without_speech(replace(plan, swapped=around))
     assert silent.swapped == replace(around, spoken=(), task=Task.S2TT)
+
+
+class PressedAgent(ParrotAgent):
+    """A parrot during whose steps somebody presses a key."""
+
+    def __init__(self, press: Callable[[int, AudioChunk], None]) -> None:
+        self._press = press
+        self.steps = 0
+
+    def step(self, chunk: AudioChunk, state: ParrotState) -> Iterator[Event]:
+        self.steps += 1
+        self._press(self.steps, chunk)
+        yield from super().step(chunk, state)
+
+
+def turned_around(press: Callable[[LiveSession, int, AudioChunk], None]) -> LiveSession:
+    """A session over 3 s of sound with somebody at its keys, when it is over."""
+    plan = planned("spa", speak="none")
+    around = replace(plan.request, source="spa", targets=("eng",))
+    ends = Ends(CutSource(ListSource(chunks(noise(3 * RATE_HZ)))), lambda: None, "a recording")
+    agent = PressedAgent(lambda step, chunk: press(session, step, chunk))
+    session = LiveSession(
+        replace(plan, swapped=around), ends, DirectStepper(agent), HappeningQueue(), None
+    )
+    session.start()
+    assert session.over.wait(10.0)
+    assert session.error is None
+    return session
+
+
+def test_turned_around_all_of_the_sound_is_heard_all_the_same() -> None:
+    def press(session: LiveSession, step: int, chunk: AudioChunk) -> None:
+        if step == 10:
+            session.swap()
+
+    session = turned_around(press)
+    assert session.request.source == "spa"
+    assert session.heard_s == 3.0
+
+
+def test_pressing_again_while_it_turns_around_does_not_end_the_session() -> None:
+    pressed_again = False
+
+    def press(session: LiveSession, step: int, chunk: AudioChunk) -> None:
+        nonlocal pressed_again
+        if step == 10:
+            session.swap()
+        elif chunk.boundary is Boundary.STREAM and not pressed_again:
+            pressed_again = True  # while the last words before the turn are translated
+            session.swap()
+
+    assert turned_around(press).heard_s == 3.0

@@ -194,10 +194,6 @@ def test_a_folder_with_something_else_in_it_may_be_recorded_to(tmp_path: Path) -
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="transcript.jsonl is left behind, and taken for a session: Recorder.__init__",
-)
 def test_a_folder_that_is_refused_stays_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "spa.vtt").write_text("mine")
     with pytest.raises((OutputError, UsageError)):
@@ -234,9 +230,6 @@ def test_a_full_disk_is_told_once_and_the_session_goes_on(tmp_path: Path) -> Non
     recorder.close()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a line that did not fit stays half written: live_record.py, _line"
-)
 def test_a_transcript_that_fills_the_disk_has_only_whole_lines(tmp_path: Path) -> None:
     told: list[str] = []
     recorder = Recorder(tmp_path / "talk", (), told.append)
@@ -249,9 +242,6 @@ def test_a_transcript_that_fills_the_disk_has_only_whole_lines(tmp_path: Path) -
     assert [json.loads(line)["type"] for line in lines]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a cue that did not fit stays half written: _RunningSubtitles._write"
-)
 def test_subtitles_that_fill_the_disk_have_only_whole_cues(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "talk", ("eng",), lambda text: None)
     with full_disk_after(1_234):
@@ -265,9 +255,6 @@ def test_subtitles_that_fill_the_disk_have_only_whole_cues(tmp_path: Path) -> No
     assert text.endswith(".\n\n")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="after close the files are written to: ValueError, Recorder.guard"
-)
 def test_what_comes_after_the_end_is_not_kept_and_disturbs_nobody(recorder: Recorder) -> None:
     sink = recorder.source_sink(RATE_HZ)
     recorder.close()
