@@ -5,19 +5,21 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
-from audio_io.errors import S2stError
+from audio_io.devices import Direction, find_device, list_devices
+from audio_io.errors import DeviceError, S2stError
 from cli.config import config_path, load_defaults
 from engine.agent import StreamRequest, Task
 from engine.checkup import Finding
 from engine.registry import LoadOptions, engines
 
-PACKAGES = ("numpy", "soxr", "soundfile", "av", "pocketsphinx", "typer", "rich")
+PACKAGES = ("numpy", "soxr", "soundfile", "sounddevice", "av", "pocketsphinx", "typer", "rich")
 
 
 def findings() -> Iterator[Finding]:
     yield Finding("python", True, f"{platform.python_version()} on {platform.platform(terse=True)}")
     yield _packages()
     yield _config()
+    yield _sound()
     yield from _engines()
     for spec in engines():
         yield from spec.findings()
@@ -41,6 +43,18 @@ def _config() -> Finding:
     except S2stError as error:
         return Finding("configuration", False, str(error), f"Mend or remove {path}")
     return Finding("configuration", True, str(path) if path.exists() else f"none at {path}")
+
+
+def _sound() -> Finding:
+    """Microphones and speakers; without any, recordings can still be translated."""
+    name = "microphone and speaker"
+    try:
+        devices = list_devices()
+        inputs = find_device(devices, None, Direction.INPUT).name
+        outputs = find_device(devices, None, Direction.OUTPUT).name
+    except DeviceError as error:
+        return Finding(name, False, str(error.args[0]), error.hint, needed=False)
+    return Finding(name, True, f"{len(devices)} devices; default '{inputs}' and '{outputs}'")
 
 
 def _engines() -> Iterator[Finding]:

@@ -22,8 +22,23 @@ FILE = {
     "jobs": int,
 }
 """Keys of the table `[file]`."""
-PARAMETERS = {"format": "formats"}
+LIVE = {
+    "input": str,
+    "output": str,
+    "device_lost": str,
+    "speak": str,
+    "max_lag": float,
+    "echo": str,
+    "headphones": bool,
+    "on_quit": str,
+    "min_confidence": float,
+}
+"""Keys of the table `[live]`."""
+TABLES: dict[str, dict[str, type]] = {"file": FILE, "live": LIVE}
+PARAMETERS = {("file", "format"): "formats", ("live", "input"): "input_"}
 """Keys whose parameter has another name."""
+VARIABLES = {("live", "output"): "S2ST_OUTPUT_DEVICE"}
+"""Keys whose variable is not `S2ST_` and the key."""
 
 TEMPLATE = """\
 # Defaults of s2st. The command line wins over S2ST_* variables, and those over this file.
@@ -42,6 +57,17 @@ TEMPLATE = """\
 # partials = false
 # audio_root = "recordings"
 # jobs = 1
+
+[live]
+# input = "USB"
+# output = "Headphones"
+# device_lost = "wait"
+# speak = "spa"
+# max_lag = 6.0
+# echo = "gate"
+# headphones = false
+# on_quit = "finish"
+# min_confidence = 0.3
 """
 
 
@@ -76,8 +102,12 @@ def load_defaults() -> dict[str, dict[str, Any]]:
     """The file as Typer's default map: a value for parameters the command line leaves out."""
     settings = _read(config_path())
     common = {key: settings[key] for key in COMMON if key in settings}
-    own = {PARAMETERS.get(key, key): value for key, value in settings.get("file", {}).items()}
-    return {"file": common | own}
+    defaults = {}
+    for table in TABLES:
+        own = settings.get(table, {}).items()
+        named = {PARAMETERS.get((table, key), key): value for key, value in own}
+        defaults[table] = common | named
+    return defaults
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -94,13 +124,14 @@ def _read(path: Path) -> dict[str, Any]:
         settings = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"The configuration '{path}' is not TOML: {error}.") from error
-    table = settings.get("file", {})
-    if not isinstance(table, dict):
-        raise UsageError(f"In '{path}', `file` must be a table: write [file].")
-    common = {key: value for key, value in settings.items() if key != "file"}
+    common = {key: value for key, value in settings.items() if key not in TABLES}
     _check(path, common, COMMON, "")
-    _check(path, table, FILE, " in [file]")
-    return common | {"file": table}
+    for name, known in TABLES.items():
+        table = settings.get(name, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"In '{path}', `{name}` must be a table: write [{name}].")
+        _check(path, table, known, f" in [{name}]")
+    return settings | common
 
 
 def _check(path: Path, found: dict[str, Any], known: Mapping[str, type], place: str) -> None:
@@ -137,12 +168,19 @@ def _show(path: Path) -> None:
     settings = _read(path)
     there = "" if path.exists() else " (not there; `s2st config --init` writes one)"
     print(f"file: {path}{there}")
-    for key in [*COMMON, *FILE]:
-        variable = f"S2ST_{key.upper()}"
-        in_file = settings.get(key) if key in COMMON else settings.get("file", {}).get(key)
-        if variable in os.environ:
-            print(f"{key} = {os.environ[variable]!r}  (from {variable})")
-        elif in_file is not None:
-            print(f"{key} = {in_file!r}  (from the file)")
-        else:
-            print(f"{key}: not set")
+    for key in COMMON:
+        _show_key(key, f"S2ST_{key.upper()}", settings.get(key))
+    for name, known in TABLES.items():
+        print(f"[{name}]")
+        for key in known:
+            variable = VARIABLES.get((name, key), f"S2ST_{key.upper()}")
+            _show_key(key, variable, settings.get(name, {}).get(key))
+
+
+def _show_key(key: str, variable: str, in_file: object) -> None:
+    if variable in os.environ:
+        print(f"{key} = {os.environ[variable]!r}  (from {variable})")
+    elif in_file is not None:
+        print(f"{key} = {in_file!r}  (from the file)")
+    else:
+        print(f"{key}: not set")

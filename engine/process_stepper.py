@@ -141,8 +141,9 @@ class _Failed:
 
 def _serve(connection: Connection, load: Load, verbose: bool) -> None:
     """The life of the process, until the other end of the connection is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # What ends the program is the other process's to handle; this one ends when that one does.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     with contextlib.suppress(_GoneError):
         try:

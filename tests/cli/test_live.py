@@ -1,0 +1,139 @@
+"""`s2st live` without a sound card: recordings, pipes, ends."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import S2ST, SHORT, SPANISH, TWO, Ran, Running, s2st, until
+
+NO_SOUND = {"PULSE_SERVER": "unix:/nowhere", "PULSE_RUNTIME_PATH": "/nowhere"}
+"""No sound server may be found, whatever this machine has."""
+
+
+def live(*words: object, **more: object) -> Ran:
+    return s2st("live", *words, env=NO_SOUND, **more)  # type: ignore[arg-type]
+
+
+def records(ran: Ran, kind: str) -> list[dict[str, object]]:
+    found = [json.loads(line) for line in ran.out.splitlines()]
+    return [record for record in found if record["type"] == kind]
+
+
+needs_silence = pytest.mark.skipif(
+    Path("/proc/asound/cards").exists()
+    and "no soundcards" not in Path("/proc/asound/cards").read_text(),
+    reason="this machine has a sound card",
+)
+
+
+def test_a_recording_is_translated_as_if_somebody_spoke_it_now() -> None:
+    began_s = time.monotonic()
+    ran = live("--tgt", "spa", "--no-speech", "--input", SHORT)
+    assert (ran.code, ran.out) == (0, f"{SPANISH}\n")
+    assert time.monotonic() - began_s > 3.0  # it lasts 3.0 s
+    assert "eng  Tomorrow we will go to the mountains." in ran.err
+    assert "nothing was lost" in ran.err
+
+
+@needs_silence
+def test_without_any_sound_device_the_error_says_how_to_play_a_recording() -> None:
+    for words in (("live", "--tgt", "spa"), ("devices",), ("devices", "--level")):
+        ran = s2st(*words, env=NO_SOUND)
+        assert ran.code == 1
+        assert len(ran.err.splitlines()) == 1, ran.err
+        assert "s2st: This machine has no " in ran.err
+        assert "`s2st live --input FILE --pace`" in ran.err
+
+
+@needs_silence
+def test_without_a_speaker_there_is_text_and_a_line_that_says_so() -> None:
+    ran = live("--tgt", "spa", "--input", SHORT, "--quiet")
+    assert (ran.code, ran.out) == (0, f"{SPANISH}\n")
+    assert "This machine has no speaker: there is only text." in ran.err
+
+
+def test_a_pipe_is_heard_as_it_comes_and_to_its_end() -> None:
+    sound = TWO.read_bytes()[44:]
+    words = ("--tgt", "spa,cat", "--no-speech", "--json", "--input", "-")
+    ran = live(*words, "--rate", 16_000, stdin=sound)
+    assert ran.code == 0
+    committed = [r for r in records(ran, "target_text") if r["committed"]]
+    assert "".join(str(r["text"]) for r in committed if r["language"] == "spa") == (
+        "Buenos días. Hoy es un día bello."
+    )
+    assert {r["language"] for r in committed} == {"spa", "cat"}
+    assert records(ran, "audio_lost") == []
+    (summary,) = records(ran, "summary")
+    assert summary["source_words"] == 7
+
+
+def test_partial_text_comes_before_the_committed_one() -> None:
+    ran = live("--tgt", "spa", "--no-speech", "--json", "--input", SHORT)
+    texts = records(ran, "source_text")
+    first = next(index for index, record in enumerate(texts) if record["committed"])
+    assert first >= 3
+    assert all(float(str(record["at_s"])) < 3.0 for record in texts[:first])
+
+
+def test_the_duration_ends_it() -> None:
+    began_s = time.monotonic()
+    ran = live("--tgt", "spa", "--no-speech", "--input", TWO, "--duration", 2, "--json")
+    assert ran.code == 0
+    assert time.monotonic() - began_s < 10
+    (summary,) = records(ran, "summary")
+    assert 0.5 < float(str(summary["heard_s"])) < 2.2  # of 4 s
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_cleanly_and_what_was_said_is_there(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    words = ("--tgt", "spa", "--no-speech", "--input", TWO, "--record", tmp_path / "kept")
+    with Running("live", *words, env=NO_SOUND) as running:
+        source = tmp_path / "kept" / "source.wav"
+        until(source.exists)
+        until(lambda: source.stat().st_size > 80_000)
+        os.killpg(running.process.pid, number)
+        ran = running.ended()
+        assert running.processes() == []
+    assert ran.code == 0, ran.err
+    assert "Buenos días." in ran.out
+    assert "Traceback" not in ran.err
+    assert "buenos" in (tmp_path / "kept" / "spa.srt").read_text(encoding="utf-8").lower()
+
+
+def test_an_engine_that_dies_is_one_line_and_leaves_nothing_running() -> None:
+    words = ("--tgt", "spa", "--no-speech", "--input", TWO, "--json")
+    with Running("live", *words, env=NO_SOUND) as running:
+        assert running.process.stdout is not None
+        assert running.process.stdout.readline()
+        engines = [pid for pid, line in running.processes() if "spawn_main" in line]
+        assert len(engines) == 1
+        os.kill(engines[0], signal.SIGKILL)
+        ran = running.ended()
+        assert running.processes() == []
+    assert ran.code == 1
+    assert ran.complaints == [
+        "s2st: The engine's process ended (signal 9). Is there enough memory? "
+        "`s2st doctor` tries every part."
+    ]
+
+
+def test_who_reads_only_the_first_line_disturbs_nothing() -> None:
+    command = f"{S2ST} live --tgt spa --no-speech --json --input {TWO} | head -n 1"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        capture_output=True,
+        text=True,
+        env=os.environ | NO_SOUND,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
