@@ -4,6 +4,7 @@ can do, watched, and known to be lost when it is."""
 import contextlib
 import enum
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ STALL_S = 0.5
 START_S = 5.0
 """How long after it was opened a device may stall. A remapped source takes two seconds to its first
 block, and a null sink pauses for more than one."""
+CLOSE_S = 2.0
+"""How long closing may take."""
 SETTLE_S = 1.0
 """How long the server may take to put a new stream where it belongs."""
 
@@ -118,10 +121,17 @@ class DeviceStream:
         if self._watch is not None:
             self._watch.close()
             self._watch = None
-        with quiet_libraries(), contextlib.suppress(Exception):  # it may be gone
+        # PortAudio waits for its own thread, and that one may never come back from a server that
+        # died: then this stream is given up, and the thread that closes it with it.
+        closing = threading.Thread(target=self._close_stream, name="closing", daemon=True)
+        closing.start()
+        closing.join(CLOSE_S)
+        self._server.close()
+
+    def _close_stream(self) -> None:
+        with contextlib.suppress(Exception):  # it may be gone
             self._stream.abort(ignore_errors=True)
             self._stream.close(ignore_errors=True)
-        self._server.close()
 
     def _open(self, rates: list[int]) -> tuple[int, int, Any]:
         package = sounddevice()

@@ -17,6 +17,7 @@ RING_S = 60
 """How long the engine may be busy before sound is lost in the ring."""
 JUMP_S = 0.5
 """Sound missing for this long is a loss; less is the device's own unevenness."""
+TELL_EVERY_S = 10.0
 MUTED_S = 3.0
 """Exact zeros for this long come from no microphone that hears."""
 
@@ -45,6 +46,9 @@ class Microphone:
         self._frames = 0
         self._overruns = 0
         self._told_overruns = 0
+        self._tell_at_s = 0.0
+        self._next_frame = 0
+        """The device's count of the next frame, if none is missing."""
         self._ended = False
         self._next_sample = 0
         """Stream time of the next chunk."""
@@ -95,10 +99,7 @@ class Microphone:
             if self.device.lost():
                 yield self._close_at_loss()
                 continue
-            if self._overruns > self._told_overruns:
-                self._told_overruns = self._overruns
-                text = f"The microphone '{self.device.name}' lost sound: the machine is busy."
-                self.device.say("overrun", text)
+            self._tell_overruns()
             chunk = self._take()
             if chunk is None:
                 time.sleep(BLOCK_MS / 2000)
@@ -106,6 +107,8 @@ class Microphone:
                 yield chunk
         while (chunk := self._take()) is not None:
             yield chunk
+        if self.device.stream is None and self._last_at_s is not None:
+            self._jump(_awake_s() - self._last_at_s)
         rest = self._resampler.process(silence(0), last=True)
         yield self._made(rest, time.monotonic(), Boundary.STREAM)
 
@@ -126,6 +129,18 @@ class Microphone:
         if stream.block_samples != self._ring.block_samples:
             self._ring = BlockRing(RING_S * 1000 // BLOCK_MS, stream.block_samples)
         self._resampler = StreamResampler(stream.rate_hz, self.sample_rate_hz)
+        self._rate_hz = stream.rate_hz
+        self._next_frame = self._frames
+
+    def _tell_overruns(self) -> None:
+        """At most once in a while, with how many there were."""
+        now_s = time.monotonic()
+        new = self._overruns - self._told_overruns
+        if new and now_s >= self._tell_at_s:
+            self._told_overruns, self._tell_at_s = self._overruns, now_s + TELL_EVERY_S
+            name = self.device.name
+            text = f"The microphone '{name}' lost sound, {new} times: the machine is busy."
+            self.device.say("overrun", text)
 
     def _take(self) -> AudioChunk | None:
         """All blocks that wait, up to where sound is missing, as one chunk."""
@@ -136,6 +151,11 @@ class Microphone:
             arrived_s = block.mark / 1000
             missing_s = arrived_s - self._last_at_s - block_s if self._last_at_s else 0.0
             self._last_at_s = arrived_s
+            unread = block.first_sample - self._next_frame
+            self._next_frame = block.first_sample + len(block.samples)
+            if unread > 0 and not self._lost_reason:
+                self._lost_reason = "nobody took it in time"
+                missing_s = unread / self._rate_hz
             if missing_s > JUMP_S or (self._lost_reason and missing_s > 0):
                 self._jump(missing_s)
             made.append(self._resampler.process(block.samples))

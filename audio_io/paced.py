@@ -47,7 +47,8 @@ class PacedSource:
 
     def end(self) -> None:
         """The source ends after what has come by now. From any thread."""
-        self._ends_at_s = self._now_s()
+        if self._ends_at_s is None:
+            self._ends_at_s = self._now_s()
 
     def __iter__(self) -> Iterator[AudioChunk]:
         self._started_at_s = self._now_s()

@@ -33,20 +33,40 @@ def sounddevice() -> ModuleType:
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """ALSA and PortAudio write what they think to standard error, past Python. Not meanwhile."""
-    with _quiet:
-        try:
-            kept = os.dup(2)
-        except OSError:  # closed before we started
-            yield
-            return
-        if sys.stderr is not None:
-            sys.stderr.flush()
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            os.close(nowhere)
+    """ALSA and PortAudio write what they think to standard error, past Python. Not meanwhile.
+
+    What Python writes there still comes out. Nested, it does nothing: whoever runs streams for
+    long wraps them all, since the libraries write from their own threads too.
+    """
+    if _quiet.locked() or not _quiet.acquire(blocking=False):
+        yield
+        return
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed before we started
+        _quiet.release()
+        yield
+        return
+    before = sys.stderr
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    if before is not None:
+        before.flush()
+        sys.stderr = open(  # noqa: SIM115, PTH123  a descriptor, closed below
+            os.dup(kept),
+            "w",
+            encoding=before.encoding,
+            errors=before.errors,
+            buffering=1,
+        )
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        if before is not None:
+            with contextlib.suppress(OSError):
+                sys.stderr.close()
+            sys.stderr = before
+        os.dup2(kept, 2)
+        os.close(kept)
+        _quiet.release()

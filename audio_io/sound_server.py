@@ -8,14 +8,17 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 logger = logging.getLogger(__name__)
 
 MONITOR = ".monitor"
 """How the name of a source ends that hears what a speaker plays."""
+
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class SoundServer:
         try:
             self._pulse = pulsectl.Pulse("s2st", connect=False)
             self._pulse.connect(autospawn=False)
-        except pulsectl.PulseError:
+        except pulse_errors():
             self._pulse = None
             return False
         return True
@@ -76,18 +79,21 @@ class SoundServer:
     def move_ours(self, name: str, *, inward: bool) -> None:
         """Connect this process's stream to the source or sink of that name."""
         kind, streams = ("source", "source_output") if inward else ("sink", "sink_input")
-        with self._asking() as pulse:
+
+        def move(pulse: Any) -> None:
             places = [item for item in getattr(pulse, f"{kind}_list")() if item.name == name]
             for stream in getattr(pulse, f"{streams}_list")():
                 if places and stream.proplist.get("application.process.id") == str(os.getpid()):
                     getattr(pulse, f"{streams}_move")(stream.index, places[0].index)
+
+        self._ask(move, None)
 
     def watch(self) -> "Watch":
         """From now on, tells when anything about devices and streams changes."""
         return Watch()
 
     def _list(self, kind: str) -> list[ServerDevice]:
-        with self._asking() as pulse:
+        def listed(pulse: Any) -> list[ServerDevice]:
             default = getattr(pulse.server_info(), f"default_{kind}_name")
             return [
                 ServerDevice(
@@ -99,29 +105,39 @@ class SoundServer:
                 )
                 for item in getattr(pulse, f"{kind}_list")()
             ]
-        return []
+
+        return self._ask(listed, [])
 
     def _ours(self, streams: str, kind: str, devices: str) -> str | None:
-        with self._asking() as pulse:
+        def ours(pulse: Any) -> str | None:
             names = {item.index: item.name for item in getattr(pulse, devices)()}
             for stream in getattr(pulse, streams)():
                 if stream.proplist.get("application.process.id") == str(os.getpid()):
                     name: str | None = names.get(getattr(stream, kind))
                     return name
-        return None
+            return None
 
-    @contextlib.contextmanager
-    def _asking(self) -> Iterator[Any]:
-        """A server that goes away while it is asked has nothing; the next question tries anew."""
-        import pulsectl
+        return self._ask(ours, None)
 
+    def _ask(self, question: Callable[[Any], Answer], nothing: Answer) -> Answer:
+        """The answer of a server; `nothing` when there is none, or it goes away meanwhile. The
+        next question tries anew."""
+        if not self.connect():
+            return nothing
         try:
-            if not self.connect():
-                raise pulsectl.PulseDisconnected("no sound server")
-            yield self._pulse
-        except (pulsectl.PulseError, OSError) as error:
+            return question(self._pulse)
+        except pulse_errors() as error:
             logger.debug("the sound server does not answer: %s", error)
             self.close()
+            return nothing
+
+
+def pulse_errors() -> tuple[type[Exception], ...]:
+    """What pulsectl raises when the server is not there, or not any more."""
+    import pulsectl
+
+    # A server that was lost is none of its `PulseError`s.
+    return pulsectl.PulseError, pulsectl.PulseDisconnected, OSError
 
 
 class Watch:
@@ -157,7 +173,7 @@ class Watch:
                     self._changed.set()
                     while not self._ended.is_set():
                         pulse.event_listen(timeout=0.5)
-            except (pulsectl.PulseError, OSError) as error:
+            except pulse_errors() as error:
                 logger.debug("the sound server is gone: %s", error)
                 self._changed.set()
                 self._ended.wait(0.5)

@@ -116,9 +116,10 @@ class Speaker:
         """Clock time at which a sample was heard; None while it has not left for the card."""
         return self.playback.heard_at_s(position)
 
-    def played_around(self, end_at_s: float, samples: int) -> Samples:
-        """What was played during the samples, at the microphone's rate, before a clock time."""
-        return self.playback.around(end_at_s, samples)
+    def played_around(self, end_at_s: float, samples: int, lead_s: float = 0.0) -> Samples:
+        """What was played during the samples, at the microphone's rate, before a clock time, or
+        `lead_s` after it."""
+        return self.playback.around(end_at_s + lead_s, samples)
 
     @property
     def played_samples(self) -> int:

@@ -4,7 +4,8 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from audio_io.cut import CutSource
@@ -29,32 +30,27 @@ from engine.speech_queue import LagConfig
 
 PIPE = "-"
 BLOCK_MS = 20
+LEAD_S = 0.05
+"""The echo guard is told so much early what is played: an echo that comes before the news of it
+cannot be held, and devices are not exact about when they play."""
+MONITOR_LEAD_S = 0.12
+"""The same where the sound server gives us what it plays, before the speaker has it."""
 DUCKED = 0.25
 """How loud we go on while somebody talks over us: 12 dB less."""
 HEADPHONES = re.compile(r"head-?phone|head-?set|ear-?(phone|bud|piece)|airpod", re.IGNORECASE)
 OFF, DUCK = "off", "duck"
 
 
-@dataclass(slots=True)
-class Ends:
-    """What a session runs between."""
+class Loudness:
+    """How loud a speaker is: what a person chose, and less while somebody talks over us."""
 
-    source: CutSource
-    end: Callable[[], None]
-    """Ends the source, from any thread."""
-    input_name: str
-    output_name: str = ""
-    """Empty when nothing is spoken."""
-    microphone: Microphone | None = None
-    speaker: Speaker | None = None
-    voice: LiveVoice | None = None
-    guard: EchoGuard | None = None
-    echo: str = ""
-    """The mode of the echo guard, or why there is none."""
-    notes: list[str] = field(default_factory=list)
+    def __init__(self, speaker: Speaker | None) -> None:
+        self._speaker = speaker
+        self._chosen = 1.0
+        self._ducked = 1.0
 
-    def set_volume(self, percent: int, *, muted: bool) -> None:
-        self._gain = 0.0 if muted else percent / 100
+    def choose(self, percent: int, *, muted: bool) -> None:
+        self._chosen = 0.0 if muted else percent / 100
         self._apply()
 
     def duck(self, talking: bool) -> None:
@@ -62,12 +58,28 @@ class Ends:
         self._ducked = DUCKED if talking else 1.0
         self._apply()
 
-    _gain: float = 1.0
-    _ducked: float = 1.0
-
     def _apply(self) -> None:
-        if self.speaker is not None:
-            self.speaker.set_gain(self._gain * self._ducked)
+        if self._speaker is not None:
+            self._speaker.set_gain(self._chosen * self._ducked)
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a session runs between."""
+
+    source: CutSource
+    end: Callable[[], None]
+    """Ends the source, from any thread."""
+    input_name: str
+    output_name: str
+    """Empty when nothing is spoken."""
+    microphone: Microphone | None
+    speaker: Speaker | None
+    voice: LiveVoice | None
+    guard: EchoGuard | None
+    echo: str
+    """The mode of the echo guard, or why there is none."""
+    loudness: Loudness
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +120,8 @@ def find_devices(plan: LivePlan) -> Devices:
             "A recording is played at the pace of life here.",
             hint=f"`s2st file {asked}` is as fast as the machine.",
         )
+    if not is_device and asked is not None and asked != PIPE:
+        open_recording(Path(asked), plan.spec.input_rate_hz).close()  # says what is wrong with it
     found_input = find_device(list_devices(), asked, Direction.INPUT) if is_device else None
     found_output = None
     if plan.spoken is not None:
@@ -151,31 +165,35 @@ def join_ends(
         why_not = _no_echo(plan, found, output)
         echo = f"{OFF}: {why_not}" if why_not else plan.options.echo
         guard = None if why_not else EchoGuard(rate_hz)
-    ends = Ends(
-        CutSource(kept),
-        found.end,
-        found.name,
-        output.name if output is not None else "",
-        found.microphone,
-        speaker,
-        guard=guard,
-        echo=echo,
-    )
+    loudness = Loudness(speaker)
     if guard is not None and speaker is not None:
-        talking = ends.duck if plan.options.echo == DUCK else lambda _: None
-        kept = GuardedSource(kept, guard, speaker.played_around, talking)
+        talking = loudness.duck if plan.options.echo == DUCK else lambda _: None
+        lead_s = MONITOR_LEAD_S if found.device and found.device.is_monitor else LEAD_S
+        played = partial(speaker.played_around, lead_s=lead_s)
+        kept = GuardedSource(kept, guard, played, talking)
     if found.waiting_ms is not None:
         limits = CatchUpConfig(
             limit_ms=max(1000.0, 500 * plan.options.max_lag_s),
             hard_limit_ms=max(1000.0, 1000 * plan.options.max_lag_s),
         )
         kept = CatchUp(kept, found.waiting_ms, limits)
-    ends.source = CutSource(kept)
+    voice = None
     if speaker is not None:
         lag = LagConfig(max_lag_s=plan.options.max_lag_s)
         keep = recorder.keep_speech(speaker.sample_rate_hz) if recorder is not None else None
-        ends.voice = LiveVoice(speaker, lag, keep=keep)
-    return ends
+        voice = LiveVoice(speaker, lag, keep=keep)
+    return Ends(
+        CutSource(kept),
+        found.end,
+        found.name,
+        output.name if output is not None else "",
+        found.microphone,
+        speaker,
+        voice,
+        guard,
+        echo,
+        loudness,
+    )
 
 
 def _open_input(
@@ -207,7 +225,9 @@ def _open_pipe(plan: LivePlan, stack: ExitStack) -> _Input:
         raise SoundFileError("Standard input is closed.", hint="Pipe sound into it.")
     if sys.stdin.isatty():
         raise UsageError("Standard input is a terminal, not sound.", hint="Pipe sound into it.")
-    source = open_pipe(sys.stdin.buffer, rate_hz, options.raw_rate_hz, block_ms=BLOCK_MS)
+    # Not Python's own reader: a thread that waits in it at the very end would abort the program.
+    stream = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
+    source = open_pipe(stream, rate_hz, options.raw_rate_hz, block_ms=BLOCK_MS)
     if options.pace:
         stack.callback(source.close)
         paced = PacedSource(source)

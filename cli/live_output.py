@@ -1,10 +1,11 @@
 """What people and programs see of a live session: the panel, plain lines, or JSON lines."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Protocol, TextIO
+from typing import Protocol
 
 from audio_io.device_stream import DeviceNotice
 from audio_io.devices import Direction
@@ -13,6 +14,7 @@ from cli.live_session import Happening, LiveSession, Mark, mark_record
 from cli.live_view import LagParts, LiveView
 from cli.panel import Panel
 from cli.records import as_line, stamped_record
+from cli.result_lines import ResultLines
 from cli.writers import one_line
 from engine.events import AudioLost, SourceText, SpeechDropped, Stamped, TargetText
 
@@ -22,7 +24,6 @@ SLOW = 1.02
 LOUDER_PERCENT = 10
 NOTICE_S = 15.0
 """How long a notice stands on the panel."""
-VERBS = {"lost": "lost", "back": "back", "moved": "moved", "silent": "silent"}
 
 
 class LiveOutput(Protocol):
@@ -152,8 +153,9 @@ class PanelOutput:
 class PlainOutput:
     """Committed lines: the translation on standard output, all else on standard error."""
 
-    def __init__(self, session: LiveSession, *, quiet: bool) -> None:
+    def __init__(self, session: LiveSession, lines: ResultLines, *, quiet: bool) -> None:
         self._session = session
+        self._lines = lines
         self._quiet = quiet
         self._several = len(session.plan.request.targets) > 1
         self._slow = False
@@ -185,10 +187,10 @@ class PlainOutput:
         event = stamped.event
         if isinstance(event, TargetText) and event.committed:
             text = one_line(event.text)
-            out(f"{event.language}\t{text}" if self._several else text)
+            self._lines.put(f"{event.language}\t{text}" if self._several else text)
         elif isinstance(event, SourceText) and event.committed:
             if self._session.plan.request.targets == (event.language,):
-                out(one_line(event.text))
+                self._lines.put(one_line(event.text))
             else:
                 self._remark(f"{event.language}  {one_line(event.text)}")
         elif isinstance(event, SpeechDropped | AudioLost):
@@ -202,29 +204,29 @@ class PlainOutput:
 class JsonOutput:
     """One record a line on standard output."""
 
-    def __init__(self, session: LiveSession) -> None:
+    def __init__(self, session: LiveSession, lines: ResultLines) -> None:
         self._session = session
-        self._started_at_s = time.monotonic()
+        self._lines = lines
         self._slow = False
 
     def show(self, items: Sequence[Happening], lost: int) -> None:
         if lost:
-            out(as_line({"type": "events_lost", "count": lost}))
+            self._lines.put(as_line({"type": "events_lost", "count": lost}))
         for item in items:
             if isinstance(item, Stamped):
-                out(as_line(stamped_record(item, self._started_at_s)))
+                self._lines.put(as_line(stamped_record(item)))
             elif isinstance(item, DeviceNotice):
-                out(as_line(device_record(item)))
+                self._lines.put(as_line(device_record(item)))
             elif isinstance(item, Mark):
-                out(as_line(mark_record(item)))
+                self._lines.put(as_line(mark_record(item)))
             else:
-                out(as_line({"type": "notice", "text": item}))
+                self._lines.put(as_line({"type": "notice", "text": item}))
 
     def refresh(self) -> None:
         slowness = self._session.meter.slowness
         slow = slowness is not None and slowness > SLOW
         if slow and not self._slow and slowness is not None:
-            out(as_line({"type": "engine_slow", "factor": round(slowness, 3)}))
+            self._lines.put(as_line({"type": "engine_slow", "factor": round(slowness, 3)}))
         self._slow = slow
 
     def close(self) -> None:
@@ -247,16 +249,9 @@ def told(event: SpeechDropped | AudioLost) -> str:
     return f"{event.end_s - event.start_s:.1f} s of sound not heard: {event.reason}"
 
 
-def out(line: str) -> None:
-    """A result."""
-    _print(line, sys.stdout)
-
-
 def say(line: str) -> None:
     """Something worth knowing that is no result."""
-    _print(line, sys.stderr)
-
-
-def _print(line: str, stream: TextIO | None) -> None:
-    if stream is not None:
-        print(line, file=stream, flush=True)
+    if sys.stderr is None:  # closed before we started
+        return
+    with contextlib.suppress(OSError):  # whoever read it has gone
+        print(line, file=sys.stderr, flush=True)

@@ -4,6 +4,7 @@ All files are valid at any moment: the headers of the wavs are rewritten every s
 cue is written at once, and the cue that is still open stands in the file already.
 """
 
+import contextlib
 import copy
 import threading
 from collections.abc import Callable
@@ -99,12 +100,15 @@ class Recorder:
 
     def close(self) -> None:
         """May be called twice."""
-        for wav in self._wavs:
-            self.guard(wav.close)
         for subtitles in self._subtitles:
             self.guard(subtitles.finish)
+        for wav in self._wavs:
+            self.guard(wav.close)
         with self._lock:
             self._closed = True
+            for wav in self._wavs:  # their headers, also when something else failed before
+                with contextlib.suppress(OutputError):
+                    wav.close()
             self._transcript.close()
             for subtitles in self._subtitles:
                 subtitles.close()
@@ -132,7 +136,7 @@ class Recorder:
     def _write(self, stamped: Stamped) -> None:
         for subtitles in self._subtitles:
             subtitles.hear(stamped)
-        self._line(stamped_record(stamped, self._started_at_s))
+        self._line(stamped_record(stamped))
 
     def _line(self, record: dict[str, object]) -> None:
         self._transcript.add(as_line(record) + "\n")

@@ -110,11 +110,11 @@ class LiveSession:
 
     def toggle_mute(self) -> None:
         self.muted = not self.muted
-        self.ends.set_volume(self.volume_percent, muted=self.muted)
+        self.ends.loudness.choose(self.volume_percent, muted=self.muted)
 
     def louder(self, percent: int) -> None:
         self.volume_percent = min(LOUDEST_PERCENT, max(0, self.volume_percent + percent))
-        self.ends.set_volume(self.volume_percent, muted=self.muted)
+        self.ends.loudness.choose(self.volume_percent, muted=self.muted)
 
     def mark(self) -> Mark:
         self.marks += 1

@@ -80,7 +80,8 @@ def main() -> NoReturn:
         )
         code = 1
     if code == 130:  # what Typer makes of Ctrl-C
-        print("s2st: interrupted; nothing is half written. --resume goes on.", file=sys.stderr)
+        resumes = " --resume goes on." if "file" in sys.argv[1:3] else ""
+        print(f"s2st: interrupted; nothing is half written.{resumes}", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 

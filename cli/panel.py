@@ -214,7 +214,9 @@ class _Layout:
     def _lag(self) -> Row:
         view = self._view
         if view.lag is None:
-            return self._fit([Part((("lag: nothing translated yet", DIM),))])
+            return self._fit(
+                [Part((("lag: nothing spoken yet" if view.spoken else "text only", DIM),))]
+            )
         total_s = view.lag.total_s
         late = view.max_lag_s is not None and total_s > view.max_lag_s
         lag = view.lag
@@ -245,7 +247,7 @@ class _Layout:
         parts = []
         if view.end_lag_s is not None:
             parts.append(Part((("end lag ", DIM), (f"{view.end_lag_s:.1f} s", PLAIN)), rank=1))
-        if view.max_lag_s is not None:
+        if view.max_lag_s is not None and view.spoken:
             parts.append(Part((("max lag ", DIM), (f"{view.max_lag_s:.0f} s", PLAIN)), rank=2))
         counted = (
             ("speech dropped", "dropped", view.dropped_clauses, view.dropped_s, WARN),

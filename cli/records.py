@@ -61,11 +61,12 @@ def event_record(event: Event) -> dict[str, Any]:
     return record
 
 
-def stamped_record(stamped: Stamped, started_at_s: float | None) -> dict[str, Any]:
-    """An event of a live session, with `at_s`: when it came, since the session began."""
+def stamped_record(stamped: Stamped) -> dict[str, Any]:
+    """An event of a live session, with `at_s`: when it came, in seconds of the stream's time."""
     record = event_record(stamped.event)
-    if started_at_s is not None:
-        record["at_s"] = round(stamped.emitted_at_s - started_at_s, 3)
+    if stamped.captured_at_s is not None:
+        stream_began_at_s = stamped.captured_at_s - stamped.heard_s
+        record["at_s"] = round(stamped.emitted_at_s - stream_began_at_s, 3)
     return record
 
 

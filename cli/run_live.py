@@ -1,14 +1,19 @@
 """Runs `s2st live` once its options are known; gives the exit code."""
 
 import functools
+import math
+import os
 import signal
 import sys
 import time
+from collections import deque
 from contextlib import ExitStack
 from dataclasses import asdict
 from types import FrameType
 
 from audio_io.device_stream import DeviceNotice
+from audio_io.errors import OutputError
+from audio_io.portaudio import quiet_libraries
 from cli.keys import Key, is_terminal
 from cli.live_ends import Ends, find_devices, join_ends
 from cli.live_output import (
@@ -18,26 +23,31 @@ from cli.live_output import (
     PanelOutput,
     PlainOutput,
     device_record,
-    out,
     say,
 )
-from cli.live_plan import LiveOptions, LivePlan, plan_live, without_speech
+from cli.live_plan import LiveOptions, plan_live, without_speech
 from cli.live_record import Recorder
 from cli.live_session import HappeningQueue, LiveSession
 from cli.records import as_line
+from cli.result_lines import ResultLines
 from engine.metrics.meter import Percentiles
 from engine.process_stepper import ProcessStepper
 
-OK, FAILED, INTERRUPTED = 0, 1, 130
+OK, FAILED = 0, 1
 TICK_S = 0.05
 FINISH_S = 30.0
 """How long a session may take to finish what was said, before the rest is dropped."""
+GRACE_S = 5.0
+"""How long its threads may take to end after that."""
+KEPT_NOTICES = 100
 
 
 def run_live(options: LiveOptions) -> int:
-    """Exit code 0 when the session ended as asked, 1 when something of it was lost on the way."""
+    """Exit code 0 when the session ended as asked, 1 when something failed, 128 and its number
+    when a signal other than Ctrl-C ended it."""
     plan = plan_live(options)
     devices = find_devices(plan)
+    signals = Signals()
     if plan.spoken is not None and devices.output is None:
         plan = without_speech(plan)
         say("This machine has no speaker: there is only text.")
@@ -47,11 +57,17 @@ def run_live(options: LiveOptions) -> int:
         )
         stack.callback(stepper.end)
         queue = HappeningQueue()
+        if not options.quiet:
+            for note in plan.notes:
+                say(note)
+        if plan.spec.notice:
+            say(f"s2st: {plan.spec.notice}")
+        stepper.wait_until_loaded()
         recorder = None
         if options.record is not None:
             recorder = Recorder(options.record, plan.languages, queue.put)
             stack.callback(recorder.close)
-        notices: list[DeviceNotice] = []
+        notices: deque[DeviceNotice] = deque(maxlen=KEPT_NOTICES)
 
         def tell(notice: DeviceNotice) -> None:
             notices.append(notice)
@@ -59,15 +75,31 @@ def run_live(options: LiveOptions) -> int:
             if recorder is not None:
                 recorder.note(device_record(notice))
 
-        if not options.quiet:
-            for note in plan.notes:
-                say(note)
-        if plan.spec.notice:
-            say(f"s2st: {plan.spec.notice}")
-        stepper.wait_until_loaded()
+        if not options.verbose:
+            stack.enter_context(quiet_libraries())
         ends = join_ends(plan, devices, tell, recorder, stack)
         session = LiveSession(plan, ends, stepper, queue, recorder)
-        return _Run(plan, session, queue, recorder, notices, stack).run()
+        return _Run(session, stepper, queue, recorder, notices, signals, stack).run()
+
+
+class Signals:
+    """What ends the program from outside. Before the session has begun, at once; then it is only
+    noted here, since a handler may interrupt whoever holds a lock."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.number = 0
+        """The first that came."""
+        self.only_noted = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup has SIGHUP ignored
+                signal.signal(number, self._note)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        if not self.only_noted:
+            raise SystemExit(128 + number)
+        self.count += 1
+        self.number = self.number or number
 
 
 class _Run:
@@ -75,56 +107,125 @@ class _Run:
 
     def __init__(
         self,
-        plan: LivePlan,
         session: LiveSession,
+        stepper: ProcessStepper,
         queue: HappeningQueue,
         recorder: Recorder | None,
-        notices: list[DeviceNotice],
+        notices: deque[DeviceNotice],
+        signals: Signals,
         stack: ExitStack,
     ) -> None:
-        self._plan = plan
-        self._options = plan.options
         self._session = session
+        self._plan = session.plan
+        self._options = session.plan.options
+        self._stepper = stepper
         self._queue = queue
         self._recorder = recorder
         self._notices = notices
+        self._signals = signals
         self._stack = stack
-        self._interrupts = 0
+        self._lines = ResultLines()
+        self._obeyed = 0
+        """Signals that were acted on."""
         self._ending_s: float | None = None
+        self._forced = False
+        """Whether the engine was stopped in the middle of its work."""
 
     def run(self) -> int:
         output = self._output()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup has SIGHUP ignored
-                signal.signal(number, self._interrupt)
+        self._signals.only_noted = True
         started_s = time.monotonic()
         self._session.start()
-        try:
-            while not self._session.over.wait(TICK_S):
-                output.show(*self._queue.drain())
-                output.refresh()
-                self._keep_time(time.monotonic() - started_s)
-        finally:
-            self._session.end(drop=True)
-            self._session.over.wait(FINISH_S)
+        hangs = False
+        while not self._session.over.wait(TICK_S):
             output.show(*self._queue.drain())
-            output.close()
+            output.refresh()
+            self._obey(time.monotonic() - started_s)
+            hangs = self._hangs()
+            if hangs:
+                break
+        output.show(*self._queue.drain())
+        output.close()
         if self._recorder is not None:
             self._recorder.close()
         self._sum_up(time.monotonic() - started_s)
-        if self._session.error is not None:
-            raise self._session.error
+        self._lines.finish()
+        code = self._code()
+        if hangs:
+            # A thread waits for a device that does not answer any more, and would for ever.
+            say("s2st: the sound system does not answer any more; leaving all the same.")
+            self._stepper.kill()
+            os._exit(code or FAILED)
+        return code
+
+    def _code(self) -> int:
+        error = self._session.error
+        self._session.error = None
+        if error is not None and not self._forced:
+            if not self._options.verbose:
+                # Its frames would keep alive what must be gone before the interpreter ends.
+                error.__traceback__ = error.__context__ = error.__cause__ = None
+            raise error
+        if self._lines.error is not None and not self._lines.reader_has_gone:
+            raise OutputError(
+                f"Standard output cannot be written ({self._lines.error.strerror}).",
+                hint="Send it somewhere else.",
+            )
+        if self._lines.lost:
+            say(f"s2st: {self._lines.lost} lines were not read from standard output in time.")
         stopped = any(notice.kind == "stopped" for notice in self._notices)
         spoiled = self._recorder is not None and self._recorder.error is not None
-        return FAILED if stopped or spoiled else OK
+        if self._signals.number not in (0, signal.SIGINT):
+            return 128 + self._signals.number
+        return FAILED if stopped or spoiled or self._forced or self._lines.lost else OK
+
+    def _obey(self, elapsed_s: float) -> None:
+        """Act on signals, on the clock, and on what cannot go on."""
+        count = self._signals.count
+        if count > self._obeyed:
+            gently = self._signals.number == signal.SIGINT and count == 1
+            self._obeyed = count
+            self._end(drop=not gently or self._options.on_quit == "drop")
+            if count > 1:
+                self._stop_engine()
+        duration_s = self._options.duration_s
+        if duration_s is not None and elapsed_s >= duration_s and self._ending_s is None:
+            self._end(drop=self._options.on_quit == "drop")
+        if self._ending_s is None and (
+            self._lines.error is not None or any(n.kind == "stopped" for n in self._notices)
+        ):
+            self._end(drop=True)
+        if self._ending_s is not None and time.monotonic() - self._ending_s > FINISH_S:
+            self._stop_engine()
+
+    def _end(self, *, drop: bool) -> None:
+        voice = self._session.ends.voice
+        if self._ending_s is None:
+            self._ending_s = time.monotonic()
+            if not drop and voice is not None and voice.queued_ms:
+                self._queue.put("ending; once more drops what is not spoken yet")
+        else:
+            drop = True
+        self._session.end(drop=drop)
+
+    def _stop_engine(self) -> None:
+        if not self._forced:
+            self._forced = True
+            self._ending_s = min(self._ending_s or math.inf, time.monotonic() - FINISH_S)
+            self._session.end(drop=True)
+            self._stepper.kill()
+
+    def _hangs(self) -> bool:
+        """Whether the session does not end although nothing keeps it."""
+        return self._ending_s is not None and time.monotonic() - self._ending_s > FINISH_S + GRACE_S
 
     def _output(self) -> LiveOutput:
         options = self._options
         if options.json:
-            return JsonOutput(self._session)
-        if options.plain or not is_terminal(sys.stdout):
-            return PlainOutput(self._session, quiet=options.quiet)
-        return PanelOutput(self._session, self._act, self._stack)
+            return JsonOutput(self._session, self._lines)
+        if not options.plain and is_terminal(sys.stdout) and os.environ.get("TERM") != "dumb":
+            return PanelOutput(self._session, self._act, self._stack)
+        return PlainOutput(self._session, self._lines, quiet=options.quiet)
 
     def _act(self, key: Key) -> None:
         session = self._session
@@ -145,39 +246,16 @@ class _Run:
             case Key.QUIT:
                 self._end(drop=self._options.on_quit == "drop")
 
-    def _interrupt(self, number: int, _: FrameType | None) -> None:
-        """Ctrl-C ends as asked; a second one, or another signal, at once."""
-        self._interrupts += 1
-        if self._interrupts > 2:
-            raise SystemExit(128 + number)
-        self._end(
-            drop=self._interrupts > 1 or number != signal.SIGINT or self._options.on_quit == "drop"
-        )
-
-    def _end(self, *, drop: bool) -> None:
-        if self._ending_s is None:
-            self._ending_s = time.monotonic()
-            self._queue.put("ending; q or Ctrl-C again drops what is not spoken yet")
-        else:
-            drop = True
-        self._session.end(drop=drop)
-
-    def _keep_time(self, elapsed_s: float) -> None:
-        duration_s = self._options.duration_s
-        if duration_s is not None and elapsed_s >= duration_s and self._ending_s is None:
-            self._end(drop=self._options.on_quit == "drop")
-        if self._ending_s is not None and time.monotonic() - self._ending_s > FINISH_S:
-            self._session.end(drop=True)
-
     def _sum_up(self, elapsed_s: float) -> None:
         session, tally = self._session, self._session.meter.tally
         ends: Ends = session.ends
         if self._options.json:
-            out(as_line(self._summary_record(elapsed_s)))
+            self._lines.put(as_line(self._summary_record(elapsed_s)))
             return
         if not self._options.quiet:
             heard = f"{session.heard_s:.0f} s heard in {elapsed_s:.0f} s"
-            say(f"{heard}, {tally.source_words} words heard, {tally.target_words} written")
+            written = ", ".join(f"{n} {code}" for code, n in tally.target_words.items())
+            say(f"{heard}; words: {tally.source_words} heard, written: {written or 'none'}")
             if ends.voice is not None and tally.start_lag is not None:
                 say(f"start lag {tally.start_lag}; end lag {tally.end_lag}")
             elif ends.voice is not None:
@@ -194,7 +272,8 @@ class _Run:
         for notice in self._notices:
             say(f"device: {notice.text}")
         if self._recorder is not None and not self._options.quiet:
-            say(f"recorded in {self._recorder.folder}")
+            until = ", up to the error" if self._recorder.error is not None else ""
+            say(f"recorded in {self._recorder.folder}{until}")
 
     def _summary_record(self, elapsed_s: float) -> dict[str, object]:
         session, tally = self._session, self._session.meter.tally

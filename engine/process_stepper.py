@@ -90,6 +90,10 @@ class ProcessStepper:
             self._process.kill()
             self._process.join()
 
+    def kill(self) -> None:
+        """End the process at once, whatever it does. From any thread."""
+        self._process.kill()
+
     def _send(self, message: object) -> None:
         try:
             self._connection.send(message)

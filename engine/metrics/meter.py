@@ -23,6 +23,7 @@ from engine.events import (
     TargetAudio,
     TargetText,
 )
+from engine.languages import written_without_spaces
 from engine.session import Heard
 
 FACTOR_S = 10.0
@@ -56,6 +57,13 @@ class Lag:
         return self.start_s + self.speech_s
 
 
+def count_words(text: str, language: str) -> int:
+    """Words, without those that stand in brackets for what was not understood; characters where
+    there are no spaces."""
+    words = [word for word in text.split() if not word.startswith("[")]
+    return len("".join(words)) if written_without_spaces(language) else len(words)
+
+
 @dataclass(slots=True)
 class Tally:
     """What a session came to."""
@@ -63,7 +71,9 @@ class Tally:
     start_lags_s: list[float] = field(default_factory=list)
     end_lags_s: list[float] = field(default_factory=list)
     source_words: int = 0
-    target_words: int = 0
+    """Words heard; characters, in a language written without spaces."""
+    target_words: dict[str, int] = field(default_factory=dict)
+    """The same of what was written, by language."""
     dropped_clauses: int = 0
     dropped_s: float = 0.0
     """Source time of the clauses that were not spoken."""
@@ -136,9 +146,10 @@ class Meter:
             tally.lost_count += 1
             tally.lost_s += event.end_s - event.start_s
         elif isinstance(event, SourceText) and event.committed:
-            tally.source_words += len(event.text.split())
+            tally.source_words += count_words(event.text, event.language)
         elif isinstance(event, TargetText) and event.committed:
-            tally.target_words += len(event.text.split())
+            words = count_words(event.text, event.language)
+            tally.target_words[event.language] = tally.target_words.get(event.language, 0) + words
 
     def progress(self, heard: Heard) -> None:
         """Told after each chunk."""

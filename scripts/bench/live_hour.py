@@ -412,12 +412,14 @@ def at_pace(recordings: Sequence[NDArray[np.float32]], minutes: float) -> None:
 
 def rss_mb(pid: int) -> float:
     """Memory of a process and its children's, but for what they share."""
-    total_kb = 0
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
-        if line.startswith("Pss:"):
-            total_kb += int(line.split()[1])
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    return total_kb / 1024 + sum(rss_mb(int(child)) for child in children)
+    proc = Path("/proc") / str(pid)
+    try:
+        lines = (proc / "smaps_rollup").read_text(encoding="ascii").splitlines()
+        children = (proc / "task" / str(pid) / "children").read_text(encoding="ascii").split()
+    except (FileNotFoundError, ProcessLookupError):  # a voice lives only for its sentence
+        return 0.0
+    own_kb = sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return own_kb / 1024 + sum(rss_mb(int(child)) for child in children)
 
 
 if __name__ == "__main__":

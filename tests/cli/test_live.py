@@ -1,5 +1,6 @@
 """`s2st live` without a sound card: recordings, pipes, ends."""
 
+import fcntl
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import S2ST, SHORT, SPANISH, TWO, Ran, Running, s2st, until
+from tests.cli.running import LONG, S2ST, SHORT, SPANISH, TWO, Ran, Running, s2st, until
 
 NO_SOUND = {"PULSE_SERVER": "unix:/nowhere", "PULSE_RUNTIME_PATH": "/nowhere"}
 """No sound server may be found, whatever this machine has."""
@@ -101,7 +102,7 @@ def test_a_signal_ends_it_cleanly_and_what_was_said_is_there(
         os.killpg(running.process.pid, number)
         ran = running.ended()
         assert running.processes() == []
-    assert ran.code == 0, ran.err
+    assert ran.code == (0 if number == signal.SIGINT else 128 + number), ran.err
     assert "Buenos días." in ran.out
     assert "Traceback" not in ran.err
     assert "buenos" in (tmp_path / "kept" / "spa.srt").read_text(encoding="utf-8").lower()
@@ -122,6 +123,57 @@ def test_an_engine_that_dies_is_one_line_and_leaves_nothing_running() -> None:
         "s2st: The engine's process ended (signal 9). Is there enough memory? "
         "`s2st doctor` tries every part."
     ]
+
+
+def test_an_engine_that_hangs_is_stopped_by_a_second_ctrl_c() -> None:
+    words = ("--tgt", "spa", "--no-speech", "--input", TWO, "--json")
+    with Running("live", *words, env=NO_SOUND) as running:
+        assert running.process.stdout is not None
+        assert running.process.stdout.readline()
+        (engine,) = [pid for pid, line in running.processes() if "spawn_main" in line]
+        os.kill(engine, signal.SIGSTOP)
+        began_s = time.monotonic()
+        running.press_ctrl_c()
+        time.sleep(0.3)  # two that come at once are one
+        running.press_ctrl_c()
+        ran = running.ended()
+        assert time.monotonic() - began_s < 10
+        assert running.processes() == []
+    assert ran.code == 1
+    assert "Traceback" not in ran.err
+
+
+def test_a_reader_that_stops_reading_does_not_keep_it_from_ending() -> None:
+    ours, theirs = os.pipe()
+    fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
+    command = [S2ST, "live", "--tgt", "spa", "--no-speech", "--json", "--input", str(LONG)]
+    process = subprocess.Popen(
+        command,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        env=os.environ | NO_SOUND,
+    )
+    os.close(theirs)
+    _, err = process.communicate(timeout=40)
+    os.close(ours)
+    assert process.returncode == 1
+    assert b"lines were not read from standard output in time" in err
+
+
+def test_a_full_disk_behind_standard_output_is_one_line() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [S2ST, "live", "--tgt", "spa", "--no-speech", "--quiet", "--input", str(SHORT)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | NO_SOUND,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "s2st: Standard output cannot be written (No space left on device)." in done.stderr
+    assert "report it" not in done.stderr
 
 
 def test_who_reads_only_the_first_line_disturbs_nothing() -> None:

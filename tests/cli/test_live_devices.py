@@ -153,6 +153,25 @@ def test_with_device_lost_stop_the_session_ends_and_says_why(
     assert "Stopping, as asked" in live.records("device")[-1]["text"]
 
 
+def test_with_device_lost_stop_a_lost_speaker_ends_it_too(
+    audio: VirtualAudio, tmp_path: Path
+) -> None:
+    with LiveRun(audio, tmp_path / "kept", "--device-lost", "stop") as live:
+        audio.pactl("unload-module", audio.module("sink_name=vspeaker"))
+        done = live.ended()
+    audio.pactl(
+        "load-module",
+        "module-null-sink",
+        "sink_name=vspeaker",
+        "rate=48000",
+        "channels=2",
+        "sink_properties=device.description=virtual_speaker",
+    )
+    audio.pactl("set-default-sink", "vspeaker")
+    assert done.code == 1
+    assert live.device_events()[-1] == "output stopped"
+
+
 @pytest.fixture
 def second(audio: VirtualAudio) -> Iterator[None]:
     """Another microphone beside the first; both are as before afterwards."""

@@ -8,7 +8,7 @@ import pytest
 from audio_io.chunk import AudioChunk, Boundary
 from audio_io.cut import CutSource
 from audio_io.errors import UsageError
-from cli.live_ends import Ends
+from cli.live_ends import Ends, Loudness
 from cli.live_plan import LiveOptions, LivePlan, plan_live, without_speech
 from cli.live_session import HappeningQueue, LiveSession
 from engine.agent import Task
@@ -150,7 +150,8 @@ def turned_around(press: Callable[[LiveSession, int, AudioChunk], None]) -> Live
     """A session over 3 s of sound with somebody at its keys, when it is over."""
     plan = planned("spa", speak="none")
     around = replace(plan.request, source="spa", targets=("eng",))
-    ends = Ends(CutSource(ListSource(chunks(noise(3 * RATE_HZ)))), lambda: None, "a recording")
+    source = CutSource(ListSource(chunks(noise(3 * RATE_HZ))))
+    ends = Ends(source, lambda: None, "a recording", "", None, None, None, None, "", Loudness(None))
     agent = PressedAgent(lambda step, chunk: press(session, step, chunk))
     session = LiveSession(
         replace(plan, swapped=around), ends, DirectStepper(agent), HappeningQueue(), None

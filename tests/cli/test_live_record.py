@@ -136,10 +136,8 @@ def test_a_session_without_a_word_leaves_whole_files(recorder: Recorder) -> None
 
 def test_the_transcript_says_when_since_the_session_began(recorder: Recorder) -> None:
     lost = AudioLost(1.0, 1.5, "overrun")
-    recorder.hear(stamped(lost, 101.0))
-    recorder.heard_at(103.0, 3.0)  # the session began at 100
-    recorder.heard_at(999.0, 4.0)  # which is settled
-    recorder.hear(stamped(lost, 104.5))
+    recorder.hear(stamped(lost, 101.0))  # of a file: nobody knows when
+    recorder.hear(Stamped(lost, 104.5, 104.4, 3.0, 103.0))  # the session began at 100
     recorder.note({"type": "mark", "number": 1})
     first, second, mark = records(recorder.folder)
     assert "at_s" not in first
