@@ -54,7 +54,7 @@ class EchoGuardConfig:
     """Where they end, or at half the sample rate."""
     echo_margin_db: float = 6.0
     """How much louder than expected an echo may be: rooms are not smooth."""
-    new_margin_db: float = 4.0
+    new_margin_db: float = 8.0
     """What is added to it for an echo that was learnt just now."""
     new_ms: float = 1500.0
     """Time constant with which that goes."""
@@ -176,6 +176,8 @@ class EchoGuard:
         self._hang_ms = 0.0
         self._holding = False
         self._talking_over = False
+        self._room = 0.0
+        """Level of the room's noise, as an amplitude, before our own voice was in it."""
         self._dice = np.random.default_rng(0)
 
     def process(self, microphone: Samples, played: Samples) -> Samples:
@@ -211,6 +213,11 @@ class EchoGuard:
         audible = float(played @ self._ones) > _INAUDIBLE
         was_holding = self._holding
         noise = self._noise(heard)
+        if not self._estimate.possible:
+            # Not while our own voice may be in it: a room that seems to get louder sounds as if
+            # somebody began to speak.
+            level = math.sqrt(float(noise @ self._ones) / self._white_power)
+            self._room = min(level, _LOUDEST_COMFORT)
         self._decide(*self._estimate.step(played if audible else None, heard, noise))
         self._heard_samples += self._frame
         microphone: Samples = frame[0]
@@ -221,9 +228,7 @@ class EchoGuard:
         # Digital silence would make the room's own noise, when it comes back, sound like speech.
         comfort = silence(self._frame)
         if self._config.comfort_noise:
-            level = math.sqrt(float(noise @ self._ones) / self._white_power)
-            level = min(level, _LOUDEST_COMFORT)
-            comfort = level * self._dice.standard_normal(self._frame, dtype=np.float32)
+            comfort = self._room * self._dice.standard_normal(self._frame, dtype=np.float32)
         if self._holding and was_holding:
             return comfort
         kept, filled = (comfort, microphone) if self._holding else (microphone, comfort)

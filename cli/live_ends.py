@@ -33,8 +33,6 @@ BLOCK_MS = 20
 LEAD_S = 0.05
 """The echo guard is told so much early what is played: an echo that comes before the news of it
 cannot be held, and devices are not exact about when they play."""
-MONITOR_LEAD_S = 0.12
-"""The same where the sound server gives us what it plays, before the speaker has it."""
 DUCKED = 0.25
 """How loud we go on while somebody talks over us: 12 dB less."""
 HEADPHONES = re.compile(r"head-?phone|head-?set|ear-?(phone|bud|piece)|airpod", re.IGNORECASE)
@@ -168,8 +166,7 @@ def join_ends(
     loudness = Loudness(speaker)
     if guard is not None and speaker is not None:
         talking = loudness.duck if plan.options.echo == DUCK else lambda _: None
-        lead_s = MONITOR_LEAD_S if found.device and found.device.is_monitor else LEAD_S
-        played = partial(speaker.played_around, lead_s=lead_s)
+        played = partial(speaker.played_around, lead_s=LEAD_S)
         kept = GuardedSource(kept, guard, played, talking)
     if found.waiting_ms is not None:
         limits = CatchUpConfig(

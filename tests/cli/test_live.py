@@ -146,7 +146,7 @@ def test_an_engine_that_hangs_is_stopped_by_a_second_ctrl_c() -> None:
 def test_a_reader_that_stops_reading_does_not_keep_it_from_ending() -> None:
     ours, theirs = os.pipe()
     fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
-    command = [S2ST, "live", "--tgt", "spa", "--no-speech", "--json", "--input", str(LONG)]
+    command = [str(S2ST), "live", "--tgt", "spa", "--no-speech", "--json", "--input", str(LONG)]
     process = subprocess.Popen(
         command,
         stdout=theirs,
