@@ -89,7 +89,7 @@ class DeviceStream:
                 self._stream.start()
         except sounddevice().PortAudioError as error:
             self.close()
-            raise _refused(self.device, self.direction, error) from error
+            raise refused(self.device, self.direction, error) from error
         self._opened_at_s = time.monotonic()
         if self.device.resamples and self._server.connect():
             self._settle()
@@ -158,7 +158,7 @@ class DeviceStream:
                 else:
                     return rate_hz, channels, stream
         assert refusal is not None
-        raise _refused(self.device, self.direction, refusal) from refusal
+        raise refused(self.device, self.direction, refusal) from refusal
 
     def _note_end(self) -> None:
         self._finished = True
@@ -239,7 +239,7 @@ def _server_device(device: Device, direction: Direction) -> Iterator[None]:
             os.environ[variable] = before
 
 
-def _refused(device: Device, direction: Direction, error: Exception) -> DeviceError:
+def refused(device: Device, direction: Direction, error: Exception) -> DeviceError:
     kind = "microphone" if direction is Direction.INPUT else "speaker"
     seen = str(error).replace("\n", " ")
     hint = f"Choose another of `s2st devices` with --{direction.value}."
