@@ -1,6 +1,7 @@
 """The whole cascade with its real members, and its policy with members that count."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from shutil import which
 from typing import Any
@@ -329,9 +330,28 @@ def test_a_long_sentence_is_cut_at_a_word_and_all_its_words_are_said(
     assert cut.split() == "".join(e.text for e in of(SourceText, uncut)).split()
 
 
+LIVE = StreamRequest("eng", ("spa", "cat"), spoken=("spa",), live=True)
+
+
+@whole
+def test_live_the_words_heard_while_listening_are_committed_whether_or_not_they_are_shown(
+    engine: Agent[AudioChunk, Event, Any],
+) -> None:
+    sound = speech("long_sentence.wav")
+    shown, hidden = (
+        agent_checks.run(engine, chunks(sound), replace(LIVE, partials=partials))
+        for partials in (True, False)
+    )
+    committed = [event for event in shown if getattr(event, "committed", True)]
+    assert agent_checks.plain(committed) == agent_checks.plain(hidden)
+    assert len(of(UtteranceEnded, hidden)) >= 3, "it is cut every three seconds"
+    assert {event.language for event in of(TargetAudio, hidden)} == {"spa"}
+    assert {event.language for event in of(TargetText, hidden)} == {"spa", "cat"}
+
+
 @whole
 @pytest.mark.parametrize(
-    "request_", [REQUEST, StreamRequest("eng", ("spa", "cat"))], ids=["one", "two"]
+    "request_", [REQUEST, StreamRequest("eng", ("spa", "cat")), LIVE], ids=["one", "two", "live"]
 )
 def test_chunk_size_does_not_matter(
     engine: Agent[AudioChunk, Event, Any], request_: StreamRequest
@@ -341,7 +361,7 @@ def test_chunk_size_does_not_matter(
 
 @whole
 @pytest.mark.parametrize(
-    "request_", [REQUEST, StreamRequest("eng", ("spa", "cat"))], ids=["one", "two"]
+    "request_", [REQUEST, StreamRequest("eng", ("spa", "cat")), LIVE], ids=["one", "two", "live"]
 )
 def test_two_streams_do_not_mix(
     engine: Agent[AudioChunk, Event, Any], request_: StreamRequest
@@ -353,7 +373,7 @@ def test_two_streams_do_not_mix(
 
 @whole
 @pytest.mark.parametrize(
-    "request_", [REQUEST, StreamRequest("eng", ("spa", "cat"))], ids=["one", "two"]
+    "request_", [REQUEST, StreamRequest("eng", ("spa", "cat")), LIVE], ids=["one", "two", "live"]
 )
 def test_later_sound_changes_nothing_said_before(
     engine: Agent[AudioChunk, Event, Any], request_: StreamRequest
