@@ -228,7 +228,7 @@ def at_pace(recordings: Sequence[NDArray[np.float32]], minutes: float) -> None:
             time.sleep(10.0)
         player.wait()
         time.sleep(8.0)
-        program.send_signal(signal.SIGINT)
+        program.send_signal(signal.SIGTERM)  # Ctrl-C is ignored by what runs in the background
         program.wait(timeout=60)
         lines = (kept / "transcript.jsonl").read_text(encoding="utf-8").splitlines()
         heard_s = soundfile.info(kept / "source.wav").duration
