@@ -76,6 +76,8 @@ class DeviceStream:
         self._beat_at_s: float | None = None
         self._server = SoundServer()
         self._watch: Watch | None = None
+        self.moved_to = ""
+        """Where somebody moved the stream; whoever tells of it empties this."""
         self.place: str | None = None
         """The server's source or sink this stream belongs to; None without a server."""
         rates = [wanted_hz, device.rate_hz] if device.resamples else [device.rate_hz, wanted_hz]
@@ -202,9 +204,6 @@ class DeviceStream:
         # It is still there, so this is a new default, or somebody's choice in a mixer.
         self.place, self.moved_to = where, title
         return ""
-
-    moved_to: str = ""
-    """Where somebody moved the stream; whoever tells of it empties this."""
 
     def is_back(self) -> bool:
         """Whether the place that was lost is there again. True without a server."""

@@ -22,8 +22,8 @@ _INAUDIBLE = 1e-7
 """Power, summed over bands, below which nothing counts as played: about -75 dBFS."""
 _MUTED = 1e-10
 """The same below which a microphone hears nothing at all, so that it says nothing of its noise."""
-_LOUDEST_COMFORT = 10 ** (-45 / 20)
-"""Noise as loud as this stands for what is held in a louder room, and while it is not known yet."""
+_LOUDEST_COMFORT = 10 ** (-30 / 20)
+"""Noise as loud as this stands for what is held in a room that is louder."""
 _FLOOR_SPANS = 10
 """Pieces of `noise_ms` of which each has its own lowest level."""
 
@@ -216,8 +216,9 @@ class EchoGuard:
         if not self._estimate.possible:
             # Not while our own voice may be in it: a room that seems to get louder sounds as if
             # somebody began to speak.
+            known = self._frames * self._frame_ms >= self._config.noise_ms
             level = math.sqrt(float(noise @ self._ones) / self._white_power)
-            self._room = min(level, _LOUDEST_COMFORT)
+            self._room = min(level, _LOUDEST_COMFORT) if known else 0.0
         self._decide(*self._estimate.step(played if audible else None, heard, noise))
         self._heard_samples += self._frame
         microphone: Samples = frame[0]

@@ -117,7 +117,7 @@ class SampleRing:
         return taken
 
     def skip(self) -> None:
-        """Have the reader pass over all that waits now. For the writer."""
+        """Have the reader pass over all that waits now. From any thread."""
         self._skip_to = self._written
 
     @property

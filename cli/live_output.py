@@ -18,7 +18,7 @@ from cli.result_lines import ResultLines
 from cli.writers import one_line
 from engine.events import AudioLost, SourceText, SpeechDropped, Stamped, TargetText
 
-DRAW_EVERY_S = 0.2
+DRAW_EVERY_S = 0.25
 SLOW = 1.02
 """An engine that needs more seconds for a second of sound than this cannot keep up."""
 LOUDER_PERCENT = 10
@@ -63,6 +63,7 @@ class PanelOutput:
         self._noticed_s = 0.0
         self._ticks = 0
         self._shown_lags = 0
+        self._lost_input = False
         self._keys = Keys()
         self._panel = Panel(self._view)
         self._exits = ExitStack()
@@ -113,11 +114,9 @@ class PanelOutput:
             self._lost_input = True
         elif notice.kind == "back":
             self._lost_input = False
-        name = self._session.ends.microphone
-        if name is not None:
-            self._view.input_name = name.device.name
-
-    _lost_input = False
+        microphone = self._session.ends.microphone
+        if microphone is not None:
+            self._view.input_name = microphone.device.name
 
     def _fill(self, now_s: float) -> None:
         view, session, meter = self._view, self._session, self._session.meter

@@ -118,7 +118,7 @@ class Meter:
         self._made: dict[tuple[int, str, float], Stamped] = {}
         """When the first speech of a clause left the engine, for clauses not heard yet."""
         self._steps: deque[tuple[float, float]] = deque()
-        self._steps_s = 0.0
+        self._steps_s = self._busy_s = 0.0
         self.tally = Tally()
         self.lag: Lag | None = None
         """Of the clause heard last."""
@@ -159,19 +159,21 @@ class Meter:
         power = float(np.mean(np.square(samples, dtype=np.float64)))
         self.level_db = max(SILENT_DB, 10 * float(np.log10(power + 1e-12)))
         sound_s = heard.chunk.duration_ms / 1000
-        self._steps.append((sound_s, heard.done_at_s - heard.stepped_at_s))
+        busy_s = heard.done_at_s - heard.stepped_at_s
+        self._steps.append((sound_s, busy_s))
         self._steps_s += sound_s
+        self._busy_s += busy_s
         while self._steps_s > FACTOR_S:
-            self._steps_s -= self._steps.popleft()[0]
+            sound_s, busy_s = self._steps.popleft()
+            self._steps_s -= sound_s
+            self._busy_s -= busy_s
         if heard.chunk.captured_at_s is not None:
             self.waiting_s = max(0.0, heard.stepped_at_s - heard.chunk.captured_at_s)
 
     @property
     def slowness(self) -> float | None:
         """Seconds the engine needed for one second of sound, lately; None until that is known."""
-        steps = list(self._steps)
-        sound_s = sum(sound for sound, _ in steps)
-        return sum(busy for _, busy in steps) / sound_s if sound_s >= SURE_S else None
+        return self._busy_s / self._steps_s if self._steps_s >= SURE_S else None
 
     @property
     def start_lag_median_s(self) -> float | None:

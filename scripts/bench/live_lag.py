@@ -143,7 +143,7 @@ def live(
     time.sleep(2.5)  # a remapped source takes so long to begin
     Player(sound).wait()
     time.sleep(5.0)
-    program.send_signal(signal.SIGINT)
+    program.send_signal(signal.SIGTERM)  # Ctrl-C is ignored by what runs in the background
     program.wait(timeout=60)
     (said, said_at_s), (spoken, spoken_at_s) = (tap.stop() for tap in taps)
     heard, rate_hz = soundfile.read(source, dtype="float32")
