@@ -80,8 +80,9 @@ class EchoGuardConfig:
     """The lowest level of so long a time is the noise."""
     fade_ms: float = 4.0
     """Length of the fades."""
-    comfort_noise: bool = True
-    """Whether noise as faint as the room's stands for what is held, instead of silence."""
+    comfort_noise: bool = False
+    """Whether noise as faint as the room's stands for what is held, instead of silence. The draft
+    recogniser hears more words in it."""
     estimate: EchoEstimateConfig = field(default_factory=EchoEstimateConfig)
     """How the echo is learnt."""
 
@@ -181,8 +182,8 @@ class EchoGuard:
         self._dice = np.random.default_rng(0)
 
     def process(self, microphone: Samples, played: Samples) -> Samples:
-        """As many samples as came in, `delay_samples` later, our own voice replaced by noise as
-        faint as the room's.
+        """As many samples as came in, `delay_samples` later, our own voice replaced by silence,
+        or by noise as faint as the room's.
 
         `played` is what left the loudspeaker at the moments of `microphone`, as far as the devices
         tell; zeros where it was quiet.

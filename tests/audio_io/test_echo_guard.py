@@ -227,7 +227,7 @@ def test_reset_forgets_the_echo_and_keeps_the_counters() -> None:
 def test_noise_as_faint_as_the_rooms_stands_for_what_is_held() -> None:
     played = spoken(OURS, 8, 4.0)
     microphone = with_noise(echo_of(played, 60, 0))
-    guard = EchoGuard(RATE_HZ)
+    guard = EchoGuard(RATE_HZ, EchoGuardConfig(comfort_noise=True))
     out = guarded(guard, microphone, played)
     room_db, held_db = (
         20 * np.log10(np.std(out[at : at + RATE_HZ])) for at in (RATE_HZ, 6 * RATE_HZ)
