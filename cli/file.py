@@ -11,6 +11,7 @@ from cli.options import (
     Engine,
     Json,
     MinConfidence,
+    RawRate,
     Source,
     Targets,
     VoiceDetector,
@@ -109,16 +110,7 @@ def file(
             rich_help_panel=RUNNING,
         ),
     ] = None,
-    rate: Annotated[
-        int | None,
-        typer.Option(
-            metavar="HZ",
-            min=1000,
-            max=384_000,
-            help="Standard input is raw 16-bit little-endian mono at this rate.",
-            rich_help_panel=RUNNING,
-        ),
-    ] = None,
+    rate: RawRate = None,
     jobs: Annotated[
         int,
         typer.Option(

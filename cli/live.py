@@ -11,6 +11,7 @@ from cli.options import (
     Engine,
     Json,
     MinConfidence,
+    RawRate,
     Source,
     Targets,
     VoiceDetector,
@@ -84,16 +85,7 @@ def live(
             show_default=False,
         ),
     ] = None,
-    rate: Annotated[
-        int | None,
-        typer.Option(
-            metavar="HZ",
-            min=1000,
-            max=384_000,
-            help="Standard input is raw 16-bit little-endian mono at this rate.",
-            rich_help_panel=SOUND,
-        ),
-    ] = None,
+    rate: RawRate = None,
     device_lost: Annotated[
         Literal["wait", "default", "stop"],
         typer.Option(

@@ -58,6 +58,17 @@ VoiceDetector = Annotated[
         rich_help_panel=LANGUAGES,
     ),
 ]
+RawRate = Annotated[
+    int | None,
+    typer.Option(
+        "--rate",
+        metavar="HZ",
+        min=1000,
+        max=384_000,
+        help="Standard input is raw 16-bit little-endian mono at this rate.",
+        rich_help_panel=RUNNING,
+    ),
+]
 Json = Annotated[
     bool,
     typer.Option(
