@@ -2,8 +2,8 @@
 
 import errno
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from audio_io.errors import ManifestError
@@ -38,15 +38,19 @@ class ManifestRow:
     """The reference translation, from column `tgt_text`; None without that column."""
     n_frames: int | None = None
     """How many samples the recording is said to have."""
+    columns: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Every field by the name of its column, as it is written."""
 
 
-def read_manifest(path: Path, audio_root: Path | None = None) -> list[ManifestRow]:
+def read_manifest(
+    path: Path, audio_root: Path | None = None, *, needed: Sequence[str] = ()
+) -> list[ManifestRow]:
     """The rows of a manifest, in order.
 
     The first line names the columns, separated by tabs. `audio` must be there; `id`, `src_lang`,
-    `tgt_lang`, `src_text`, `tgt_text` and `n_frames` may be; others are passed over. Without
-    `id`, the audio file's stem is the id. Audio paths start at `audio_root`, or else at the
-    manifest's folder, and may not lead out of it.
+    `tgt_lang`, `src_text`, `tgt_text` and `n_frames` may be, and so may others; those `needed`
+    must be. Without `id`, the audio file's stem is the id. Audio paths start at `audio_root`, or
+    else at the manifest's folder, and may not lead out of it. Quotes are letters like others.
 
     Raises:
         ManifestError: the manifest can't be read or does not say what it should; names the line.
@@ -55,7 +59,7 @@ def read_manifest(path: Path, audio_root: Path | None = None) -> list[ManifestRo
     if not lines:
         raise ManifestError(f"{path} is empty.", hint="Its first line must name the columns.")
     columns = lines[0].split("\t")
-    _check_columns(path, columns)
+    _check_columns(path, columns, needed)
     if audio_root is not None and not audio_root.is_dir():
         raise ManifestError(f"The audio root {audio_root} is not a folder.")
     root = (path.parent if audio_root is None else audio_root).resolve()
@@ -109,12 +113,13 @@ def _lines(path: Path) -> list[str]:
     return lines
 
 
-def _check_columns(path: Path, columns: list[str]) -> None:
-    if "audio" not in columns:
-        raise ManifestError(
-            f"{path} has no column 'audio'; it has: {', '.join(columns)}.",
-            hint="The first line must name the columns, separated by tabs.",
-        )
+def _check_columns(path: Path, columns: list[str], needed: Sequence[str]) -> None:
+    for column in ("audio", *needed):
+        if column not in columns:
+            raise ManifestError(
+                f"{path} has no column {column!r}; it has: {', '.join(columns)}.",
+                hint="The first line must name the columns, separated by tabs.",
+            )
     twice = sorted({column for column in columns if column and columns.count(column) > 1})
     if twice:
         raise ManifestError(f"{path} has the column {twice[0]!r} twice.", hint="Remove one.")
@@ -153,6 +158,7 @@ def _row(line: _Line, fields: dict[str, str], root: Path) -> ManifestRow:
         source_text=fields.get("src_text"),
         target_text=fields.get("tgt_text"),
         n_frames=_frames(fields.get("n_frames"), line),
+        columns=fields,
     )
 
 

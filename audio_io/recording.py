@@ -28,8 +28,9 @@ _OPEN_ERRORS = {
 }
 
 
-def open_recording(path: Path, sample_rate_hz: int, block_ms: int = 100) -> "Recording":
-    """A recording as a source at `sample_rate_hz`, mono. It can be iterated once.
+def open_recording(path: Path, sample_rate_hz: int | None, block_ms: int = 100) -> "Recording":
+    """A recording as a source at `sample_rate_hz`, or at its own rate, mono. It can be iterated
+    once.
 
     Named pipes and devices work too, as `open_pipe` reads them.
 
@@ -53,7 +54,7 @@ def open_recording(path: Path, sample_rate_hz: int, block_ms: int = 100) -> "Rec
 
 def open_pipe(
     stream: IO[bytes],
-    sample_rate_hz: int,
+    sample_rate_hz: int | None,
     raw_rate_hz: int | None = None,
     *,
     block_ms: int = 100,
@@ -89,16 +90,15 @@ class Recording:
     def __init__(
         self,
         decoder: Decoder,
-        sample_rate_hz: int,
+        sample_rate_hz: int | None,
         block_ms: int,
         name: str,
         owned: IO[bytes] | None = None,
     ) -> None:
-        self.sample_rate_hz = sample_rate_hz
+        """Without `sample_rate_hz`, chunks have the rate that the sound begins with."""
         self._decoder = decoder
         self._duration_s = decoder.duration_s
         self._owned = owned
-        self._cutter = _BlockCutter(sample_rate_hz, max(1, sample_rate_hz * block_ms // 1000))
         self._blocks = iter(decoder)
         try:
             # Only sound that was really decoded proves that there is some.
@@ -108,6 +108,9 @@ class Recording:
                     f"{name} holds no sound: not one sample of it could be read.",
                     hint="Play it elsewhere to see whether it is damaged.",
                 )
+            self.sample_rate_hz = sample_rate_hz or self._first.sample_rate_hz
+            block_samples = max(1, self.sample_rate_hz * block_ms // 1000)
+            self._cutter = _BlockCutter(self.sample_rate_hz, block_samples)
         except BaseException:
             self.close()
             raise
