@@ -1,13 +1,14 @@
 """From options to what will run: inputs, languages, engines, one job for each recording."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audio_io.errors import S2stError, UsageError
 from cli.inputs import Input, InputOptions, find_inputs
+from cli.options import AgentOptions
 from cli.plan import FORMATS, WAV, FilePlan, Job
 from engine.languages import LANGUAGES, resolve_language
-from engine.registry import EngineSpec, choose_engine
+from engine.registry import EngineSpec, LoadOptions, choose_engine
 
 DEFAULT_SOURCE = "eng"
 DEFAULT_TARGET = "eng"
@@ -27,6 +28,7 @@ class FileOptions:
     engine: str = "auto"
     min_confidence: float | None = None
     voice_detector: str = "pocketsphinx"
+    agent: AgentOptions = field(default_factory=AgentOptions)
     output: Path | None = None
     formats: tuple[str, ...] = ("wav", "srt")
     timeline: bool = False
@@ -98,7 +100,11 @@ def _plan(options: FileOptions) -> FilePlan:
         mix_original_db=mix_db,
         min_confidence=options.min_confidence,
         partials=options.partials and ("jsonl" in options.formats or options.json),
-        voice_detector=options.voice_detector,
+        load_options=LoadOptions(
+            voice_detector=options.voice_detector,
+            agent=options.agent.config(),
+            agent_rate_hz=options.agent.rate_hz,
+        ),
         raw_rate_hz=options.raw_rate_hz,
         event_records=options.json,
         verbose=options.verbose,

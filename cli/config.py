@@ -27,6 +27,7 @@ LIVE = {
     "output": str,
     "device_lost": str,
     "speak": str,
+    "check_output": str,
     "max_lag": float,
     "echo": str,
     "headphones": bool,
@@ -63,6 +64,7 @@ TEMPLATE = """\
 # output = "Headphones"
 # device_lost = "wait"
 # speak = "spa"
+# check_output = "small"
 # max_lag = 6.0
 # echo = "gate"
 # headphones = false

@@ -8,6 +8,12 @@ import typer
 from cli.options import (
     RESULTS,
     RUNNING,
+    Agent,
+    AgentArgs,
+    AgentClass,
+    AgentOptions,
+    AgentPython,
+    AgentRate,
     Engine,
     Json,
     MinConfidence,
@@ -49,6 +55,11 @@ def file(
     engine: Engine = "auto",
     min_confidence: MinConfidence = None,
     vad: VoiceDetector = "pocketsphinx",
+    agent: Agent = None,
+    agent_class: AgentClass = None,
+    agent_args: AgentArgs = "",
+    agent_python: AgentPython = None,
+    agent_rate: AgentRate = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -165,6 +176,7 @@ def file(
                 engine=engine,
                 min_confidence=min_confidence,
                 voice_detector=vad,
+                agent=AgentOptions(agent, agent_class, agent_args, agent_python, agent_rate),
                 output=output.expanduser() if output else None,
                 formats=tuple(split_words(formats)),
                 timeline=timeline,

@@ -8,6 +8,12 @@ import typer
 from cli.options import (
     LANGUAGES,
     RUNNING,
+    Agent,
+    AgentArgs,
+    AgentClass,
+    AgentOptions,
+    AgentPython,
+    AgentRate,
     Engine,
     Json,
     MinConfidence,
@@ -39,6 +45,11 @@ def live(
     engine: Engine = "auto",
     min_confidence: MinConfidence = None,
     vad: VoiceDetector = "pocketsphinx",
+    agent: Agent = None,
+    agent_class: AgentClass = None,
+    agent_args: AgentArgs = "",
+    agent_python: AgentPython = None,
+    agent_rate: AgentRate = None,
     speak: Annotated[
         str | None,
         typer.Option(
@@ -155,6 +166,16 @@ def live(
         bool,
         typer.Option("--plain", help="Lines of text, no panel.", rich_help_panel=RUNNING),
     ] = False,
+    check_output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|DIR",
+            envvar="S2ST_CHECK_OUTPUT",
+            help="Show what Whisper understands of the translated speech: a model's name, such as "
+            "[bold]small[/] (fetched once), or the folder of a converted one.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = None,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Only results and warnings.", rich_help_panel=RUNNING),
@@ -178,6 +199,7 @@ def live(
                 engine=engine,
                 min_confidence=min_confidence,
                 voice_detector=vad,
+                agent=AgentOptions(agent, agent_class, agent_args, agent_python, agent_rate),
                 input=input_,
                 output=output,
                 pace=pace,
@@ -191,6 +213,7 @@ def live(
                 duration_s=duration,
                 on_quit=on_quit,
                 json=json,
+                check_output=check_output,
                 plain=plain,
                 quiet=quiet,
                 verbose=is_verbose(),

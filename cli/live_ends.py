@@ -30,6 +30,8 @@ from engine.speech_queue import LagConfig
 
 PIPE = "-"
 BLOCK_MS = 20
+SPEECH_RATE_HZ = 16_000
+"""For an agent that hears any rate."""
 LEAD_S = 0.05
 """The echo guard is told so much early what is played: an echo that comes before the news of it
 cannot be held, and devices are not exact about when they play."""
@@ -193,10 +195,15 @@ def join_ends(
     )
 
 
+def _rate(plan: LivePlan) -> int:
+    """What the session hears at; an agent that hears everything gets what speech needs."""
+    return plan.spec.input_rate_hz or SPEECH_RATE_HZ
+
+
 def _open_input(
     plan: LivePlan, device: Device | None, on_lost: DeviceLost, tell: Tell, stack: ExitStack
 ) -> _Input:
-    asked, rate_hz = plan.options.input, plan.spec.input_rate_hz
+    asked, rate_hz = plan.options.input, _rate(plan)
     if device is not None:
         microphone = Microphone(device, rate_hz, on_lost, tell, follows=asked is None)
         stack.callback(microphone.close)
@@ -217,7 +224,7 @@ def _open_input(
 
 
 def _open_pipe(plan: LivePlan, stack: ExitStack) -> _Input:
-    options, rate_hz = plan.options, plan.spec.input_rate_hz
+    options, rate_hz = plan.options, _rate(plan)
     if sys.stdin is None:
         raise SoundFileError("Standard input is closed.", hint="Pipe sound into it.")
     if sys.stdin.isatty():

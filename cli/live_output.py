@@ -12,11 +12,12 @@ from audio_io.devices import Direction
 from cli.keys import Key, Keys
 from cli.live_session import Happening, LiveSession, Mark, mark_record
 from cli.live_view import LagParts, LiveView
+from cli.output_check import understood_line
 from cli.panel import Panel
 from cli.records import as_line, stamped_record
 from cli.result_lines import ResultLines
 from cli.writers import one_line
-from engine.events import AudioLost, SourceText, SpeechDropped, Stamped, TargetText
+from engine.events import AudioLost, OutputHeard, SourceText, SpeechDropped, Stamped, TargetText
 
 DRAW_EVERY_S = 0.25
 SLOW = 1.02
@@ -56,6 +57,7 @@ class PanelOutput:
             output_name=ends.output_name,
             echo=ends.echo,
             max_lag_s=plan.options.max_lag_s,
+            checks_output=session.check is not None,
             can_swap=plan.swapped is not None,
         )
         self._started_s = time.monotonic()
@@ -192,6 +194,8 @@ class PlainOutput:
                 self._lines.put(one_line(event.text))
             else:
                 self._remark(f"{event.language}  {one_line(event.text)}")
+        elif isinstance(event, OutputHeard) and event.final:
+            self._remark(understood_line(event))
         elif isinstance(event, SpeechDropped | AudioLost):
             say(told(event))
 

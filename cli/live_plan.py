@@ -1,10 +1,11 @@
 """What `s2st live` was asked, and what will run: languages and engine. Opens nothing."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audio_io.errors import S2stError, UsageError
 from cli.assemble import DEFAULT_SOURCE, DEFAULT_TARGET, DEFAULT_TARGET_OF_ENGLISH
+from cli.options import AgentOptions
 from engine.agent import StreamRequest, Task
 from engine.languages import language_name, resolve_language
 from engine.registry import EngineSpec, LoadOptions, choose_engine
@@ -21,6 +22,7 @@ class LiveOptions:
     engine: str = "auto"
     min_confidence: float | None = None
     voice_detector: str = "pocketsphinx"
+    agent: AgentOptions = field(default_factory=AgentOptions)
     input: str | None = None
     """A device, a recording, or `-`; None for the default microphone."""
     output: str | None = None
@@ -34,6 +36,8 @@ class LiveOptions:
     echo: str = "gate"
     headphones: bool = False
     record: Path | None = None
+    check_output: str | None = None
+    """A Whisper model that listens to our speech: its name or folder."""
     duration_s: float | None = None
     on_quit: str = "finish"
     json: bool = False
@@ -48,6 +52,7 @@ class LivePlan:
 
     options: LiveOptions
     spec: EngineSpec
+    load_options: LoadOptions
     request: StreamRequest
     spoken: str | None
     """The target that is heard; None when there is only text."""
@@ -55,10 +60,6 @@ class LivePlan:
     """The request with source and first target exchanged; None where the engine cannot do that."""
     notes: tuple[str, ...]
     """What was chosen and why."""
-
-    @property
-    def load_options(self) -> LoadOptions:
-        return LoadOptions(voice_detector=self.options.voice_detector)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -89,14 +90,18 @@ def plan_live(options: LiveOptions) -> LivePlan:
         partials=not options.plain,
         min_confidence=options.min_confidence,
     )
-    load_options = LoadOptions(voice_detector=options.voice_detector)
+    load_options = LoadOptions(
+        voice_detector=options.voice_detector,
+        agent=options.agent.config(),
+        agent_rate_hz=options.agent.rate_hz,
+    )
     choice = choose_engine(options.engine, request, "live", options=load_options)
     notes.append(f"engine: {choice.spec.name} ({choice.why})")
     for target in targets:
         if target in choice.spec.remarks and request.task is not Task.ASR:
             notes.append(f"{language_name(target)} ({target}): {choice.spec.remarks[target]}")
     swapped = _swapped(request, choice.spec, load_options)
-    return LivePlan(options, choice.spec, request, spoken, swapped, tuple(notes))
+    return LivePlan(options, choice.spec, load_options, request, spoken, swapped, tuple(notes))
 
 
 def without_speech(plan: LivePlan) -> LivePlan:

@@ -10,6 +10,7 @@ from audio_io.device_stream import DeviceNotice
 from cli.live_ends import Ends
 from cli.live_plan import LivePlan
 from cli.live_record import Recorder
+from cli.output_check import OutputCheck
 from engine.agent import StreamControls
 from engine.clock import WallClock
 from engine.events import Stamped
@@ -74,9 +75,11 @@ class LiveSession:
         stepper: Stepper,
         queue: HappeningQueue,
         recorder: Recorder | None,
+        check: OutputCheck | None = None,
     ) -> None:
         self.plan = plan
         self.ends = ends
+        self.check = check
         self.meter = Meter(plan.spoken)
         self.request = plan.request
         self.paused = False
@@ -150,6 +153,8 @@ class LiveSession:
             was_first = self.request is self.plan.request
             self.request = self.plan.swapped if was_first else self.plan.request
             self.meter.speaks = self.request.spoken[0] if self.request.spoken else None
+            if self.check is not None:
+                self.check.speaks = self.meter.speaks
             self._queue.put(f"now {describe(self.request)}")
         session.finish_voices()
 
@@ -160,6 +165,8 @@ class LiveSession:
         listeners: list[Callable[[Stamped], None]] = [self.meter.hear, self._queue.put]
         if self._recorder is not None:
             listeners.append(self._recorder.hear)
+        if self.check is not None:
+            listeners.append(self.check.hear)
         return Session(
             self.ends.source,
             self._stepper,

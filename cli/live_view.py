@@ -7,12 +7,14 @@ from cli.cells import clean
 from engine.events import (
     AudioLost,
     Event,
+    OutputHeard,
     SourceText,
     SpeechDropped,
     Stamped,
     TargetText,
     UtteranceEnded,
 )
+from engine.languages import language_name
 
 KEPT_UTTERANCES = 200
 KEPT_CHARACTERS = 20_000
@@ -112,6 +114,16 @@ class Transcript:
             newest.committed = newest.committed[too_many + KEPT_CHARACTERS // 4 :]
 
 
+def language_title(code: str | None) -> str:
+    """`Spanish (spa)`."""
+    name = bare_language(code)
+    return name if name == code or code is None else f"{name} ({code})"
+
+
+def bare_language(code: str | None) -> str:
+    return "any language" if code is None else language_name(code)
+
+
 @dataclass(slots=True)
 class LiveView:
     """Everything the panel shows. It belongs to the main thread, which fills it in."""
@@ -164,6 +176,11 @@ class LiveView:
     """Source sound that was not heard."""
     marks: int = 0
 
+    checks_output: bool = False
+    """Whether a recogniser listens to our speech."""
+    understood: OutputHeard | None = None
+    """The last it understood."""
+
     can_swap: bool = False
     keys_work: bool = False
 
@@ -183,6 +200,8 @@ class LiveView:
             case UtteranceEnded():
                 for transcript in (self.heard, *self.translated.values()):
                     transcript.end(event.utterance)
+            case OutputHeard():
+                self.understood = event
             case SpeechDropped():
                 self.dropped_clauses += 1
                 self.dropped_s += event.end_s - event.start_s

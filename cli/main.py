@@ -8,7 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from audio_io.errors import S2stError, UsageError
-from cli import config, devices, doctor, file, languages, live
+from cli import config, devices, doctor, evaluate, file, languages, live
 from cli.verbosity import is_verbose, set_verbose
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command(epilog=live.EXAMPLES)(live.live)
 app.command(epilog=file.EXAMPLES)(file.file)
+app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command()(devices.devices)
 app.command()(languages.languages)
 app.command()(doctor.doctor)
@@ -80,7 +81,8 @@ def main() -> NoReturn:
         )
         code = 1
     if code == 130:  # what Typer makes of Ctrl-C
-        resumes = " --resume goes on." if "file" in sys.argv[1:3] else ""
+        resumable = {"file", "evaluate"} & set(sys.argv[1:3])
+        resumes = " --resume goes on." if resumable else ""
         print(f"s2st: interrupted; nothing is half written.{resumes}", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -1,8 +1,15 @@
 """Options that several commands share, and how their words are read."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from audio_io.errors import UsageError
+
+if TYPE_CHECKING:
+    from engine.agent_process import ForeignAgentConfig
 
 LANGUAGES = "Languages"
 RESULTS = "Results"
@@ -58,6 +65,49 @@ VoiceDetector = Annotated[
         rich_help_panel=LANGUAGES,
     ),
 ]
+AGENT = "SimulEval agent"
+Agent = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|CLASS",
+        help="A SimulEval agent instead of an engine: its .py file, or package.module.Class. "
+        "Its code is run.",
+        rich_help_panel=AGENT,
+    ),
+]
+AgentClass = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Which class, where the file has several.", rich_help_panel=AGENT
+    ),
+]
+AgentArgs = Annotated[
+    str,
+    typer.Option(
+        metavar="WORDS",
+        help="The agent's own options, in quotes: [bold]'--wait-k 3'[/].",
+        rich_help_panel=AGENT,
+        show_default=False,
+    ),
+]
+AgentPython = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        help="Another environment's Python to run it in; it needs simuleval, not s2st.",
+        rich_help_panel=AGENT,
+    ),
+]
+AgentRate = Annotated[
+    int | None,
+    typer.Option(
+        metavar="HZ",
+        min=1000,
+        max=384_000,
+        help="Sample rate the agent hears. Not given: the recording's own.",
+        rich_help_panel=AGENT,
+    ),
+]
 RawRate = Annotated[
     int | None,
     typer.Option(
@@ -77,6 +127,43 @@ Json = Annotated[
         rich_help_panel=RESULTS,
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentOptions:
+    """The options about a SimulEval agent, word for word."""
+
+    agent: str | None = None
+    agent_class: str | None = None
+    words: str = ""
+    python: str | None = None
+    rate_hz: int | None = None
+
+    def config(self, log: Path | None = None) -> "ForeignAgentConfig | None":
+        """The agent that was named; None where an engine is meant. Raises a `UsageError` for what
+        contradicts itself."""
+        if self.agent is None:
+            self._check_nothing_else()
+            return None
+        import shlex
+
+        from engine.agent_process import ForeignAgentConfig
+
+        try:
+            words = tuple(shlex.split(self.words))
+        except ValueError as error:
+            raise UsageError(f"--agent-args cannot be understood: {error}.") from error
+        return ForeignAgentConfig(self.agent, words, self.agent_class, self.python, log=log)
+
+    def _check_nothing_else(self) -> None:
+        for given, name in (
+            (self.words, "--agent-args"),
+            (self.agent_class, "--agent-class"),
+            (self.python, "--agent-python"),
+            (self.rate_hz, "--agent-rate"),
+        ):
+            if given:
+                raise UsageError(f"{name} is about an agent.", hint="Name it with --agent.")
 
 
 def is_configured(ctx: typer.Context, parameter: str) -> bool:

@@ -42,8 +42,8 @@ from cli.cells import (
     tail_lines,
 )
 from cli.keys import before_stopping, in_foreground, is_terminal, size_of
-from cli.live_view import LISTENING, PAUSED, LiveView, Transcript
-from engine.languages import language_name
+from cli.live_view import LISTENING, PAUSED, LiveView, Transcript, bare_language, language_title
+from cli.output_check import understood_row
 
 FRAMES_PER_REPAINT = 8
 """Every so often all rows are written again, over what other programs wrote to the terminal."""
@@ -87,6 +87,7 @@ class _Layout:
         ]
         bottom = [
             *([self._rule()] if height >= 22 else []),
+            *([self._understood()] if self._view.checks_output and height >= 7 else []),
             *([self._lag()] if height >= 10 else []),
             *([self._sparkline()] if height >= 18 else []),
             *([self._counters()] if height >= 14 else []),
@@ -119,7 +120,7 @@ class _Layout:
         view, note = self._view, ""
         if is_target and code == view.spoken and view.output_name:
             note = "spoken, muted" if view.muted else "spoken"
-        return self._rule(_language(code), TRANSLATED if is_target else HEARD, note)
+        return self._rule(language_title(code), TRANSLATED if is_target else HEARD, note)
 
     def _rule(self, name: str = "", style: Style = PLAIN, note: str = "") -> Row:
         rule, room = self._symbols.rule, self._width
@@ -159,7 +160,7 @@ class _Layout:
         targets, arrow = view.targets or ("?",), f" {self._symbols.arrow} "
         names, bare_names, codes = (
             naming(view.source) + arrow + ", ".join(map(naming, targets))
-            for naming in (_language, _bare_name, lambda code: code or "any")
+            for naming in (language_title, bare_language, lambda code: code or "any")
         )
         engine = clean(view.engine) + (", draft" if view.draft else "")
         left = [
@@ -210,6 +211,10 @@ class _Layout:
             for cells in (max(14, self._width // 3), 20, 14)
         ]
         return Part(named[0], shorter=tuple(named[1:]))
+
+    def _understood(self) -> Row:
+        heard = self._view.understood
+        return understood_row(heard, self._width, self._symbols, self._brackets, PARTIAL)
 
     def _lag(self) -> Row:
         view = self._view
@@ -290,15 +295,6 @@ class _Layout:
 
     def _fit(self, left: Sequence[Part], right: Sequence[Part] = ()) -> Row:
         return fit_row(left, right, self._width, self._symbols.ellipsis)
-
-
-def _language(code: str | None) -> str:
-    name = _bare_name(code)
-    return name if name == code or code is None else f"{name} ({code})"
-
-
-def _bare_name(code: str | None) -> str:
-    return "any language" if code is None else language_name(code)
 
 
 _ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J"

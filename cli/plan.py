@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,17 +26,14 @@ class FilePlan:
     min_confidence: float | None = None
     """None takes the engine's own."""
     partials: bool = False
-    voice_detector: str = "pocketsphinx"
+    load_options: LoadOptions = field(default_factory=LoadOptions)
+    """What the engine is told when it is loaded."""
     raw_rate_hz: int | None = None
     """Sample rate of raw samples on standard input; None for a file of any kind."""
     event_records: bool = False
     """Whether every event is reported, for `--json`."""
     verbose: bool = False
     """Whether worker processes say what goes on inside."""
-
-    @property
-    def load_options(self) -> LoadOptions:
-        return LoadOptions(voice_detector=self.voice_detector)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +57,12 @@ class Job:
 
     def outputs(self, plan: FilePlan) -> dict[tuple[str, str], Path]:
         """The path of each output by language and format: speech and text of every target, and
-        the text of the source. A job that is refused has none."""
+        the text of the source where the engine tells it. A job that is refused has none."""
         if self.refusal:
             return {}
-        texts = [form for form in plan.formats if form != WAV]
-        pairs = [(self.source, form) for form in texts]
+        pairs = []
+        if self.transcribes or plan.load_options.agent is None:
+            pairs = [(self.source, form) for form in plan.formats if form != WAV]
         if not self.transcribes:
             pairs = [(target, form) for target in self.targets for form in plan.formats] + pairs
         return {
@@ -93,4 +91,5 @@ class Job:
             "targets": sorted(self.targets),
             "version": version("s2st"),
         }
-        return hashlib.blake2b(json.dumps(shaping).encode(), digest_size=16).hexdigest()
+        words = json.dumps(shaping, default=str)
+        return hashlib.blake2b(words.encode(), digest_size=16).hexdigest()

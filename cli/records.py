@@ -7,6 +7,7 @@ from engine.events import (
     EVENT_TYPES,
     AudioLost,
     Event,
+    OutputHeard,
     SourceText,
     SpeechDropped,
     SpeechPlayed,
@@ -32,6 +33,13 @@ def event_record(event: Event) -> dict[str, Any]:
             "language": event.language,
             "utterance": event.utterance,
             "speech_s": round(event.chunk.duration_ms / 1000, 3),
+        }
+    elif isinstance(event, OutputHeard):
+        record |= {
+            "text": event.text,
+            "language": event.language,
+            "final": event.final,
+            "utterance": event.utterance,
         }
     elif isinstance(event, SpeechDropped):
         record |= {

@@ -28,8 +28,10 @@ from cli.live_output import (
 from cli.live_plan import LiveOptions, plan_live, without_speech
 from cli.live_record import Recorder
 from cli.live_session import HappeningQueue, LiveSession
+from cli.output_check import start_check
 from cli.records import as_line
 from cli.result_lines import ResultLines
+from engine.events import Stamped
 from engine.metrics.meter import Percentiles
 from engine.process_stepper import ProcessStepper
 
@@ -39,6 +41,8 @@ FINISH_S = 30.0
 """How long a session may take to finish what was said, before the rest is dropped."""
 GRACE_S = 5.0
 """How long its threads may take to end after that."""
+CHECK_S = 5.0
+"""How long the end waits until what was spoken last is understood, where that is checked."""
 KEPT_NOTICES = 100
 
 
@@ -56,6 +60,9 @@ def run_live(options: LiveOptions) -> int:
             functools.partial(plan.spec.load, plan.load_options), verbose=options.verbose
         )
         stack.callback(stepper.end)
+        check = start_check(plan)
+        if check is not None:
+            stack.callback(check.close)
         queue = HappeningQueue()
         if not options.quiet:
             for note in plan.notes:
@@ -63,6 +70,12 @@ def run_live(options: LiveOptions) -> int:
         if plan.spec.notice:
             say(f"s2st: {plan.spec.notice}")
         stepper.wait_until_loaded()
+        if check is not None:
+            if not options.quiet:
+                say(f"output check: loading '{options.check_output}'")
+            listens = check.wait_until_loaded()
+            if not options.quiet:
+                say(f"output check: {listens}")
         recorder = None
         if options.record is not None:
             recorder = Recorder(options.record, plan.languages, queue.put)
@@ -78,7 +91,7 @@ def run_live(options: LiveOptions) -> int:
         if not options.verbose:
             stack.enter_context(quiet_libraries())
         ends = join_ends(plan, devices, tell, recorder, stack)
-        session = LiveSession(plan, ends, stepper, queue, recorder)
+        session = LiveSession(plan, ends, stepper, queue, recorder, check)
         return _Run(session, stepper, queue, recorder, notices, signals, stack).run()
 
 
@@ -138,12 +151,14 @@ class _Run:
         self._session.start()
         hangs = False
         while not self._session.over.wait(TICK_S):
+            self._tell_understood()
             output.show(*self._queue.drain())
             output.refresh()
             self._obey(time.monotonic() - started_s)
             hangs = self._hangs()
             if hangs:
                 break
+        self._finish_check(output, hangs)
         output.show(*self._queue.drain())
         output.close()
         if self._recorder is not None:
@@ -157,6 +172,34 @@ class _Run:
             self._stepper.kill()
             os._exit(code or FAILED)
         return code
+
+    def _tell_understood(self) -> None:
+        check = self._session.check
+        if check is not None:
+            check.tell(self._hear, self._queue.put)
+
+    def _hear(self, stamped: Stamped) -> None:
+        """An event that does not come from the session."""
+        self._queue.put(stamped)
+        if self._recorder is not None:
+            self._recorder.hear(stamped)
+
+    def _finish_check(self, output: LiveOutput, hangs: bool) -> None:
+        """What was spoken last is understood a little later. Whoever is in a hurry waits not."""
+        check = self._session.check
+        if check is None:
+            return
+        hurry = hangs or self._forced or self._options.on_quit == "drop"
+        end_s, count = time.monotonic() + (0 if hurry else CHECK_S), self._signals.count
+        while time.monotonic() < end_s and self._signals.count == count:
+            finished = check.finish(TICK_S)
+            self._tell_understood()
+            output.show(*self._queue.drain())
+            output.refresh()
+            if finished:
+                break
+        check.close()
+        self._tell_understood()
 
     def _code(self) -> int:
         error = self._session.error
@@ -267,6 +310,8 @@ class _Run:
             losses.append(f"{tally.lost_s:.1f} s of sound not heard, in {tally.lost_count} pieces")
         if ends.speaker is not None and ends.speaker.underflows:
             losses.append(f"the speaker ran dry {ends.speaker.underflows} times")
+        if unchecked_s := self._unchecked_s():
+            losses.append(f"{unchecked_s:.1f} s of speech not checked")
         if losses or not self._options.quiet:
             say("; ".join(losses) if losses else "nothing was lost")
         for notice in self._notices:
@@ -287,8 +332,14 @@ class _Run:
             "end_lag": _record(tally.end_lag),
             "dropped_clauses": tally.dropped_clauses,
             "lost_s": round(tally.lost_s, 3),
+            "unchecked_s": self._unchecked_s(),
             "device_events": len(self._notices),
         }
+
+    def _unchecked_s(self) -> float | None:
+        """Speech that was not checked; None where none is."""
+        check = self._session.check
+        return None if check is None else round(check.unchecked_s, 3)
 
 
 def _record(lag: Percentiles | None) -> dict[str, float] | None:

@@ -25,6 +25,8 @@ from engine.events import (
     SourceText,
     SpeechDropped,
     Stamped,
+    TargetAudio,
+    TargetText,
     UtteranceEnded,
 )
 from engine.pacing import OneAfterAnother, Timeline
@@ -41,7 +43,7 @@ class Outcome:
     heard_s: float = 0.0
     elapsed_s: float = 0.0
     utterances: int = 0
-    """Utterances in which words were recognised."""
+    """Utterances in which something was recognised or said."""
     last_utterance: int = -1
     """The last of them."""
     dropped: int = 0
@@ -236,7 +238,9 @@ def _scratch(path: Path, role: str) -> Path:
 
 def _count(stamped: Stamped, outcome: Outcome, outputs: _Outputs) -> None:
     event = stamped.event
-    if isinstance(event, SourceText) and event.committed:
+    if isinstance(event, TargetAudio) or (
+        isinstance(event, SourceText | TargetText) and event.committed
+    ):
         outcome.utterances += event.utterance != outcome.last_utterance
         outcome.last_utterance = event.utterance
     elif isinstance(event, SpeechDropped):

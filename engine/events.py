@@ -62,6 +62,22 @@ class TargetAudio:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputHeard:
+    """What a recogniser understood of our own speech. It comes late, beside the other events."""
+
+    utterance: int
+    language: str
+    """ISO 639-3 code."""
+    text: str
+    """The whole utterance as far as it was heard; each text replaces the one before."""
+    start_s: float
+    end_s: float
+    """The source span that the speech translates."""
+    final: bool
+    """Whether the utterance had ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechDropped:
     """A translation, or a part of it, that is written and was not spoken."""
 
@@ -123,6 +139,7 @@ Event: TypeAlias = (
     SourceText
     | TargetText
     | TargetAudio
+    | OutputHeard
     | SpeechDropped
     | SpeechPlayed
     | UtteranceEnded
@@ -152,6 +169,7 @@ EVENT_TYPES = {
     SourceText: "source_text",
     TargetText: "target_text",
     TargetAudio: "target_audio",
+    OutputHeard: "output_heard",
     SpeechDropped: "speech_dropped",
     SpeechPlayed: "speech_played",
     UtteranceEnded: "utterance_ended",

@@ -10,12 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.agent import Agent, StreamRequest, Task
 from engine.checkup import Finding
 from engine.errors import EngineError, LanguageError, UnknownEngineError
-from engine.languages import language_name
+from engine.languages import LANGUAGES, language_name
+
+if TYPE_CHECKING:
+    from engine.agent_process import ForeignAgentConfig
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +32,12 @@ class LoadOptions:
 
     voice_detector: str = "pocketsphinx"
     """Name of the voice detector in front of the engine."""
+    agent: "ForeignAgentConfig | None" = None
+    """A SimulEval agent that stands in for an engine."""
+    agent_rate_hz: int | None = None
+    """Sample rate it hears; None for the recording's own."""
+    agent_segment_ms: int = 320
+    """Sound it is sent at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +61,8 @@ class EngineSpec:
     """Languages it writes."""
     speech_targets: frozenset[str]
     """Languages it speaks."""
-    input_rate_hz: int
-    """Sample rate of the sound it wants."""
+    input_rate_hz: int | None
+    """Sample rate of the sound it wants; None hears each recording at its own."""
     output_rate_hz: int
     """Sample rate of the speech it makes."""
     loader: str
@@ -61,7 +70,11 @@ class EngineSpec:
     probe: str
     """`module:function` that takes a `StreamRequest` and `LoadOptions` and lists what is `Missing`
     for them. Loads nothing heavy."""
-    modes: frozenset[str] = frozenset({"file", "live"})
+    modes: frozenset[str] = frozenset({"file", "live", "evaluate"})
+    """The commands it suits."""
+    policies: Mapping[str, str] = field(default_factory=dict)
+    """`module:name` of its default `StreamRequest.policy` in the modes `file` and `live`. Its
+    fields can be set by name."""
     checkup: str = ""
     """`module:function` that tries every part and gives a `Finding` of each; for `s2st doctor`."""
     draft: bool = False
@@ -98,6 +111,10 @@ class EngineSpec:
         found: list[Missing] = _resolve(self.probe)(request, options)
         return found
 
+    def policy(self, mode: str) -> Any:
+        """The policy of a stream that says nothing else; None for an engine that has none."""
+        return _resolve(self.policies[mode]) if mode in self.policies else None
+
     def findings(self) -> Iterator[Finding]:
         """What works of the engine on this machine, found by trying."""
         if self.checkup:
@@ -129,6 +146,10 @@ BUILT_IN: tuple[EngineSpec, ...] = (
         loader="engine.cascade.loading:load",
         probe="engine.cascade.loading:missing",
         checkup="engine.cascade.checkup:findings",
+        policies={
+            "file": "engine.cascade.config:FILE_POLICY",
+            "live": "engine.cascade.config:LIVE_POLICY",
+        },
         draft=True,
         notice=(
             "cascade is a draft engine: on clean, read English about one word in four is wrong, "
@@ -176,8 +197,10 @@ def choose_engine(
 ) -> Choice:
     """The engine called `name`, or for `auto` the first that covers the request, suits the mode
     and has all it needs. Never downloads. Raises an error that says what would help."""
-    specs = engines() if specs is None else specs
     options = options or LoadOptions()
+    if options.agent is not None:
+        return Choice(_agent_spec(options), "as asked")
+    specs = engines() if specs is None else specs
     if name != AUTO:
         return Choice(_named(name, request, mode, specs, options), "as asked")
     reasons: list[str] = []
@@ -198,6 +221,23 @@ def choose_engine(
     raise LanguageError(
         f"No engine here covers {describe(request)}: {'; '.join(reasons)}.",
         hint="`s2st languages` lists what each one covers.",
+    )
+
+
+def _agent_spec(options: LoadOptions) -> EngineSpec:
+    """A SimulEval agent as an engine. What it really covers only it knows."""
+    assert options.agent is not None
+    every = frozenset(LANGUAGES)
+    return EngineSpec(
+        name="agent",
+        summary=f"the SimulEval agent {options.agent.agent}",
+        sources=every,
+        text_targets=every,
+        speech_targets=every,
+        input_rate_hz=options.agent_rate_hz,
+        output_rate_hz=24_000,
+        loader="engine.foreign_agent:load",
+        probe="engine.foreign_agent:missing",
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from audio_io.chunk import AudioChunk, Boundary, Samples, silence
 from engine.agent import Agent, StreamControls, StreamRequest, Task
-from engine.cascade.config import DEFAULT_MIN_CONFIDENCE, LIVE_POLICY, CascadePolicy
+from engine.cascade.config import DEFAULT_MIN_CONFIDENCE, FILE_POLICY, LIVE_POLICY, CascadePolicy
 from engine.cascade.recognizer import Recognizer
 from engine.cascade.synthesizer import Synthesizer
 from engine.cascade.text import as_sentence, cut_point, mark_unclear, mostly_unclear, speakable
@@ -74,7 +74,7 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
         self._hop_samples = recognizer.sample_rate_hz * HOP_MS // 1000
 
     def new_state(self, request: StreamRequest) -> CascadeState:
-        policy = request.policy or (LIVE_POLICY if request.live else CascadePolicy())
+        policy = request.policy or (LIVE_POLICY if request.live else FILE_POLICY)
         if not isinstance(policy, CascadePolicy):
             raise TypeError(f"the cascade takes a CascadePolicy, not {type(policy).__name__}")
         source = request.source or min(self._recognizer.sources)

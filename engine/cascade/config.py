@@ -35,5 +35,7 @@ class CascadePolicy:
             raise ValueError(f"max_utterance_ms {self.max_utterance_ms} is less than 1000")
 
 
+FILE_POLICY = CascadePolicy()
+"""For streams nobody waits for."""
 LIVE_POLICY = CascadePolicy(max_utterance_ms=3000, whole_pass=False)
 """For streams somebody waits for."""

@@ -44,7 +44,7 @@ def test_every_key_of_the_template_is_taken(settings: Path) -> None:
     assert plan() == "short.spa.wav short.spa.srt short.eng.srt"
     lines = [line.removeprefix("# ") if " = " in line else line for line in text.splitlines()]
     write(settings, "\n".join(lines))
-    assert text.count(" = ") == 21
+    assert text.count(" = ") == 22
     assert "(from the file)" in inside("config").out
     assert "not set" not in inside("config").out
     assert inside("file", SHORT, "--dry-run").out.endswith("translations/short.eng.srt\n")

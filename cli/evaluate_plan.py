@@ -1,0 +1,367 @@
+"""From the options of `s2st evaluate` to what will run and how it is scored."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from audio_io.errors import UsageError
+from cli.options import AgentOptions
+from engine.agent import StreamRequest, Task
+from engine.agent_process import ForeignAgentConfig
+from engine.errors import EngineError
+from engine.evaluation.test_set import Languages, TestSet, from_lists, from_manifest
+from engine.languages import resolve_language, written_without_spaces
+from engine.metrics.result import Item
+from engine.metrics.scores import (
+    DEFAULT_LATENCY,
+    ScoreConfig,
+    check_metrics,
+    reads_clock,
+    sacrebleu_metric,
+)
+from engine.registry import EngineSpec, LoadOptions, choose_engine
+
+UNITS = ("word", "char", "spm")
+POLICIES = ("live", "file")
+SEGMENT = "source_segment_size"
+MIN_CONFIDENCE = "min_confidence"
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """What the user asked of `s2st evaluate`, word for word."""
+
+    data_file: Path | None = None
+    sources: Path | None = None
+    references: Path | None = None
+    audio_root: Path | None = None
+    ref_field: str | None = None
+    segmentation: Path | None = None
+    segment_references: Path | None = None
+    task: str = "s2tt"
+    source: str | None = None
+    target: str | None = None
+    engine: str = "auto"
+    policy: str = "live"
+    min_confidence: float | None = None
+    voice_detector: str = "pocketsphinx"
+    agent: AgentOptions = field(default_factory=AgentOptions)
+    segment_ms: int = 320
+    output: Path | None = None
+    no_scoring: bool = False
+    start_index: int = 0
+    end_index: int | None = None
+    resume: bool = False
+    overwrite: bool = False
+    jobs: int = 1
+    ray: str | None = None
+    allow_contended: bool = False
+    quality: tuple[str, ...] = ()
+    latency: tuple[str, ...] = ()
+    unit: str = "word"
+    spm_model: Path | None = None
+    bleu_tokenizer: str | None = None
+    computation_aware: bool = False
+    asr_model: str | None = None
+    sweep: str | None = None
+    quiet: bool = False
+    json: bool = False
+    verbose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One run over the test set; without a sweep there is one."""
+
+    setting: str
+    """`name=value` of a sweep, or empty."""
+    request: StreamRequest
+    segment_ms: int
+    foreign: ForeignAgentConfig | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatePlan:
+    """Everything about a run that is settled before it starts."""
+
+    test_set: TestSet
+    items: tuple[Item, ...]
+    """Those of the test set that were asked for."""
+    spec: EngineSpec | None
+    """The engine; None where a SimulEval agent is evaluated."""
+    load_options: LoadOptions
+    variants: tuple[Variant, ...]
+    source_rate_hz: int | None
+    scores: ScoreConfig
+    notes: tuple[str, ...]
+    notices: tuple[str, ...]
+    options: EvaluateOptions
+
+    @property
+    def system(self) -> str:
+        """What is evaluated, in a word."""
+        if self.spec is not None:
+            return self.spec.name
+        named = self.options.agent
+        assert named.agent is not None
+        name = Path(named.agent).name
+        return f"{name}:{named.agent_class}" if named.agent_class else name
+
+    @property
+    def is_contended(self) -> bool:
+        """Whether items run side by side, so that clocks say little."""
+        return self.options.jobs > 1 or self.options.ray is not None
+
+    def header(self, variant: Variant) -> dict[str, Any]:
+        """What shapes the results: a run with another header is another run."""
+        options, request = self.options, variant.request
+        return {
+            "s2st": version("s2st"),
+            "system": self.system,
+            "agent_args": " ".join(variant.foreign.options) if variant.foreign else "",
+            "task": request.task.value,
+            "src": self.test_set.source,
+            "tgt": self.test_set.target,
+            "policy": options.policy if variant.foreign is None else "",
+            "policy_values": _values(request.policy),
+            "min_confidence": request.min_confidence,
+            "vad": options.voice_detector if variant.foreign is None else "",
+            "source_segment_size": variant.segment_ms,
+            "source_rate_hz": self.source_rate_hz,
+            "latency_unit": options.unit,
+            "latency_spm_model": str(options.spm_model or ""),
+            "partials": request.partials,
+            "test_set": _digest(self.test_set.items),
+        }
+
+
+def make_plan(options: EvaluateOptions) -> EvaluatePlan:
+    """Raises a `UsageError` for what can never work, an `EngineError` for what is missing."""
+    require_packages()
+    task = _task(options)
+    _check(options)
+    notes: list[str] = []
+    test_set = _test_set(options, task, notes)
+    notes.extend(f"left out: {reason}" for reason in test_set.left_out)
+    items = _asked_for(test_set, options)
+    latency = _latency_metrics(options, notes)
+    quality = options.quality or _default_quality(task, test_set, options)
+    check_metrics(quality, latency)
+    scores = ScoreConfig(
+        quality=quality,
+        latency=latency,
+        target=test_set.target,
+        unit=options.unit,
+        spm_model=options.spm_model,
+        computation_aware=options.computation_aware,
+        bleu_tokenizer=options.bleu_tokenizer,
+    )
+    if options.bleu_tokenizer is not None:
+        sacrebleu_metric("BLEU", options.bleu_tokenizer)
+    request = StreamRequest(
+        source=test_set.source,
+        targets=(test_set.target,),
+        task=task,
+        partials="NE" in quality,
+        live=options.policy == "live",
+        min_confidence=options.min_confidence,
+    )
+    load_options = LoadOptions(voice_detector=options.voice_detector)
+    spec, notices = None, []
+    foreign = options.agent.config()
+    if foreign is None:
+        choice = choose_engine(options.engine, request, "evaluate", options=load_options)
+        spec = choice.spec
+        notes.insert(0, f"engine: {spec.name} ({choice.why})")
+        notices = [spec.notice] if spec.notice else []
+        request = replace(request, policy=spec.policy(options.policy))
+    base = Variant("", request, options.segment_ms, foreign)
+    return EvaluatePlan(
+        test_set=test_set,
+        items=items,
+        spec=spec,
+        load_options=load_options,
+        variants=_variants(options.sweep, base),
+        source_rate_hz=options.agent.rate_hz,
+        scores=scores,
+        notes=tuple(notes),
+        notices=tuple(notices),
+        options=options,
+    )
+
+
+def require_packages() -> None:
+    """Raises an `EngineError` where the extra is not installed."""
+    for package in ("simuleval", "sacrebleu", "omnisteval", "jiwer", "plotly"):
+        if find_spec(package) is None:
+            raise EngineError(
+                f"Evaluation needs the package '{package}', which is not installed.",
+                hint="Type: scripts/setup evaluate",
+            )
+
+
+def _task(options: EvaluateOptions) -> Task:
+    try:
+        return Task(options.task)
+    except ValueError:
+        known = ", ".join(task.value for task in Task)
+        raise UsageError(
+            f"No task is called '{options.task}'.", hint=f"There is: {known}."
+        ) from None
+
+
+def _check(options: EvaluateOptions) -> None:
+    """What contradicts itself."""
+    if (options.data_file is None) == (options.sources is None):
+        raise UsageError(
+            "Name a test set: --data-file FILE.tsv, or SimulEval's lists with --source and "
+            "--target."
+        )
+    if options.policy not in POLICIES:
+        raise UsageError(f"--policy is live or file, not '{options.policy}'.")
+    if options.unit not in UNITS:
+        raise UsageError(f"--latency-unit is one of {', '.join(UNITS)}, not '{options.unit}'.")
+    if (options.unit == "spm") != (options.spm_model is not None):
+        raise UsageError("--latency-unit spm and --latency-spm-model FILE go together.")
+    if options.spm_model is not None and not options.spm_model.is_file():
+        raise UsageError(f"The SentencePiece model '{options.spm_model}' does not exist.")
+    if options.resume and options.output is None:
+        raise UsageError("--resume goes on in a folder.", hint="Name it with --output.")
+    if options.resume and options.overwrite:
+        raise UsageError("--resume keeps what --overwrite replaces.", hint="Give one of them.")
+    if options.segmentation is not None and options.unit == "spm":
+        raise UsageError("--segmentation counts words or characters, not pieces.")
+    if options.segment_references is not None and options.segmentation is None:
+        raise UsageError("--segment-references belongs to --segmentation.")
+
+
+def _test_set(options: EvaluateOptions, task: Task, notes: list[str]) -> TestSet:
+    transcribes = task is Task.ASR
+    languages = Languages(
+        resolve_language(options.source).code if options.source else None,
+        resolve_language(options.target).code if options.target else None,
+        transcribes=transcribes,
+    )
+    if options.sources is not None:
+        return from_lists(options.sources, options.references, languages)
+    assert options.data_file is not None
+    column = options.ref_field or ("src_text" if transcribes else "tgt_text")
+    unscored = options.no_scoring or options.segmentation is not None
+    return from_manifest(
+        options.data_file, options.audio_root, None if unscored else column, languages
+    )
+
+
+def _asked_for(test_set: TestSet, options: EvaluateOptions) -> tuple[Item, ...]:
+    end = options.end_index
+    items = tuple(
+        item
+        for item in test_set.items
+        if item.index >= options.start_index and (end is None or item.index < end)
+    )
+    if not items:
+        first, last = test_set.items[0].index, test_set.items[-1].index
+        upto = "" if end is None else f" and below --end-index {end}"
+        raise UsageError(
+            f"No item has an index from --start-index {options.start_index}{upto}.",
+            hint=f"They go from {first} to {last}.",
+        )
+    return items
+
+
+def _latency_metrics(options: EvaluateOptions, notes: list[str]) -> tuple[str, ...]:
+    contended = options.jobs > 1 or options.ray is not None
+    names = options.latency or DEFAULT_LATENCY
+    if not contended or options.allow_contended:
+        return names
+    clocked = [name for name in names if reads_clock(name)]
+    if options.computation_aware or (options.latency and clocked):
+        what = "--computation-aware" if options.computation_aware else clocked[0]
+        how = "--ray" if options.ray is not None else "--jobs"
+        raise UsageError(
+            f"{what} reads the clock, and with {how} recordings are in each other's way.",
+            hint="Run one at a time, or say --allow-contended.",
+        )
+    notes.extend(
+        f"{name} is left out: it reads the clock, and items run at once" for name in clocked
+    )
+    return tuple(name for name in names if name not in clocked)
+
+
+def _default_quality(task: Task, test_set: TestSet, options: EvaluateOptions) -> tuple[str, ...]:
+    if task is Task.ASR:
+        return ("CER",) if written_without_spaces(test_set.target) else ("WER",)
+    return ("BLEU", "chrF", "TER") + (("ASR_BLEU",) if task is Task.S2ST else ())
+
+
+def _variants(sweep: str | None, base: Variant) -> tuple[Variant, ...]:
+    if sweep is None:
+        return (base,)
+    name, found, values = sweep.partition("=")
+    wanted = [value.strip() for value in values.split(",") if value.strip()]
+    if not (found and name and wanted):
+        raise UsageError(
+            f"--sweep '{sweep}' is not NAME=VALUE,VALUE.",
+            hint="For example --sweep source_segment_size=320,640,1280.",
+        )
+    name = name.strip().replace("-", "_")
+    return tuple(_set(name, value, base) for value in dict.fromkeys(wanted))
+
+
+def _set(name: str, value: str, base: Variant) -> Variant:
+    """The variant in which one setting has this value."""
+    setting = f"{name}={value}"
+    if name == SEGMENT:
+        return replace(base, setting=setting, segment_ms=_number(name, value, int, least=1))
+    if base.foreign is not None:
+        words = (*base.foreign.options, f"--{name.replace('_', '-')}", value)
+        return replace(base, setting=setting, foreign=replace(base.foreign, options=words))
+    if name == MIN_CONFIDENCE:
+        threshold = _number(name, value, float, least=0)
+        request = replace(base.request, min_confidence=threshold)
+        return replace(base, setting=setting, request=request)
+    policy: Any = base.request.policy
+    known = {field.name: field for field in fields(policy)} if policy is not None else {}
+    if name not in known:
+        names = ", ".join([SEGMENT, MIN_CONFIDENCE, *known])
+        raise UsageError(f"--sweep knows no '{name}' of this engine.", hint=f"There is: {names}.")
+    try:
+        policy = replace(policy, **{name: _parse(name, value, type(getattr(policy, name)))})
+    except ValueError as error:
+        raise UsageError(f"--sweep {setting}: {error}.") from error
+    return replace(base, setting=setting, request=replace(base.request, policy=policy))
+
+
+def _parse(name: str, value: str, kind: type) -> object:
+    if kind is bool:
+        if value.lower() not in ("true", "false", "yes", "no"):
+            raise UsageError(f"--sweep {name} is true or false, not '{value}'.")
+        return value.lower() in ("true", "yes")
+    return _number(name, value, kind) if kind in (int, float) else value
+
+
+def _number(name: str, value: str, kind: type, least: float | None = None) -> Any:
+    try:
+        number = kind(value)
+    except ValueError:
+        raise UsageError(f"--sweep {name} is a number, not '{value}'.") from None
+    if least is not None and number < least:
+        raise UsageError(f"--sweep {name} is at least {least:g}, not {value}.")
+    return number
+
+
+def _values(policy: object) -> Mapping[str, Any]:
+    if policy is None:
+        return {}
+    return {field.name: getattr(policy, field.name) for field in fields(policy)}  # type: ignore[arg-type]
+
+
+def _digest(items: Sequence[Item]) -> str:
+    """Of what is heard and what it is compared with."""
+    rows = [[item.id, str(item.audio), item.reference, item.audio.stat().st_size] for item in items]
+    return hashlib.blake2b(json.dumps(rows).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,153 @@
+"""Test sets: a tsv manifest, or SimulEval's two lists, as items."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from audio_io.errors import ManifestError, S2stError
+from audio_io.manifest import ManifestRow, read_manifest
+from engine.languages import resolve_language
+from engine.metrics.result import Item
+
+
+@dataclass(frozen=True, slots=True)
+class TestSet:
+    """The items to run, and the languages they are in."""
+
+    __test__ = False  # pytest takes every class with such a name for its own
+
+    items: tuple[Item, ...]
+    source: str
+    """ISO 639-3, as `target`."""
+    target: str
+    left_out: tuple[str, ...] = ()
+    """Why rows were left out, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Languages:
+    """The languages that were asked for; None takes what the test set says."""
+
+    source: str | None
+    target: str | None
+    default_source: str = "eng"
+    default_target: str = "spa"
+    transcribes: bool = False
+    """Whether references are in the language that is spoken."""
+
+
+def from_manifest(
+    path: Path,
+    audio_root: Path | None,
+    reference_column: str | None,
+    languages: Languages,
+) -> TestSet:
+    """The rows of a manifest whose references stand in `reference_column`; None leaves items
+    without. Rows in other languages than those asked for are left out.
+
+    Raises:
+        ManifestError: a column is missing, a recording does not exist, a reference is empty.
+    """
+    needed = [reference_column] if reference_column is not None else []
+    rows = read_manifest(path, audio_root, needed=needed)
+    pairs = [_pair(path, row, languages.transcribes) for row in rows]
+    source = languages.source or _only([pair[0] for pair in pairs], path, "src_lang", "--src")
+    source = source or languages.default_source
+    target = source if languages.transcribes else languages.target
+    if target is None:
+        kept = [pair[1] for pair in pairs if pair[0] in (None, source)]
+        target = _only(kept, path, "tgt_lang", "--tgt") or languages.default_target
+    items, left_out = [], []
+    for index, (row, pair) in enumerate(zip(rows, pairs, strict=True)):
+        if pair[0] not in (None, source) or pair[1] not in (None, target):
+            written = " to ".join(code for code in pair if code is not None)
+            left_out.append(f"line {row.line_number} ({row.id}) is in {written}")
+            continue
+        reference = None if reference_column is None else row.columns[reference_column]
+        items.append(_item(path, row, index, target, reference, reference_column))
+    if not items:
+        raise ManifestError(
+            f"{path} has no row of {source} to {target}.", hint=f"Of its rows, {left_out[0]}."
+        )
+    return TestSet(tuple(items), source, target, tuple(left_out))
+
+
+def from_lists(sources: Path, references: Path | None, languages: Languages) -> TestSet:
+    """SimulEval's lists: one audio path a line, and one reference a line."""
+    paths = _lines(sources)
+    texts: Sequence[str | None] = [None] * len(paths) if references is None else _lines(references)
+    if len(texts) != len(paths):
+        raise ManifestError(f"{sources} has {len(paths)} lines and {references} has {len(texts)}.")
+    source = languages.source or languages.default_source
+    target = source if languages.transcribes else languages.target or languages.default_target
+    items = []
+    for index, (name, text) in enumerate(zip(paths, texts, strict=True)):
+        audio = Path(name)
+        if not audio.is_file():
+            raise ManifestError(
+                f"{sources}, line {index + 1}: the recording '{name}' is not there."
+            )
+        if text is not None and not text.strip():
+            raise ManifestError(f"{references}, line {index + 1}: the reference is empty.")
+        items.append(Item(index, str(index), audio.resolve(), target, text))
+    return TestSet(tuple(items), source, target)
+
+
+def _item(
+    path: Path,
+    row: ManifestRow,
+    index: int,
+    target: str,
+    reference: str | None,
+    column: str | None,
+) -> Item:
+    where = f"{path}, line {row.line_number}"
+    if not row.audio.is_file():
+        raise ManifestError(
+            f"{where}: the recording '{row.columns['audio']}' is not there.",
+            hint="Paths start at --audio-root-dir, or else at the manifest's folder.",
+        )
+    if reference is not None and not reference.strip():
+        raise ManifestError(
+            f"{where}: column '{column}' is empty.", hint="Fill it in, or leave the row out."
+        )
+    source_text = row.source_text or None
+    return Item(index, row.id, row.audio, target, reference, source_text)
+
+
+def _pair(path: Path, row: ManifestRow, transcribes: bool) -> tuple[str | None, str | None]:
+    """The languages of a row, where it says them."""
+    try:
+        source, target = (
+            resolve_language(code).code if code else None
+            for code in (row.source_language, row.target_language)
+        )
+    except S2stError as error:
+        raise ManifestError(f"{path}, line {row.line_number}: {error}") from error
+    return source, None if transcribes else target
+
+
+def _only(codes: Sequence[str | None], path: Path, column: str, option: str) -> str | None:
+    """The one code there is; None when no row says any."""
+    found = sorted({code for code in codes if code is not None})
+    if len(found) > 1:
+        raise ManifestError(
+            f"{path} has several languages in column '{column}': {', '.join(found)}.",
+            hint=f"Choose one with {option}; rows in others are left out.",
+        )
+    return found[0] if found else None
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ManifestError(f"{path} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{path} is not UTF-8.") from error
+    lines = [line.strip() for line in text.split("\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    if not lines:
+        raise ManifestError(f"{path} is empty.")
+    return lines

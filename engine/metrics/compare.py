@@ -1,0 +1,176 @@
+"""How two runs over the same test set differ, and whether chance alone may do that."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from audio_io.errors import UsageError
+from engine.metrics.normalise import normalise
+from engine.metrics.result import ItemResult
+from engine.metrics.scores import QUALITY, sacrebleu_metric
+
+SAMPLES = 1000
+SEED = 12345
+"""sacreBLEU's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One score of two runs."""
+
+    name: str
+    unit: str
+    first: float
+    second: float
+    p_value: float | None
+    """Of the null hypothesis that they do not differ; None where all outputs are the same."""
+    interval: tuple[float, float] | None
+    """95 % of the resampled differences, second minus first; None where sacreBLEU gives none."""
+    method: str
+    items: int
+
+    @property
+    def difference(self) -> float:
+        return self.second - self.first
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRun:
+    """The items a run finished, and what a recogniser understood of its speech."""
+
+    results: Sequence[ItemResult]
+    transcripts: Mapping[int, str]
+
+
+def compare_texts(
+    names: Sequence[str], first: ComparedRun, second: ComparedRun, tokenizer: str
+) -> list[Difference]:
+    """sacreBLEU's paired bootstrap (Koehn, 2004) for BLEU, chrF, TER and ASR_BLEU; the same over
+    word or character errors for WER and CER. Both runs hold the same items in the same order."""
+    found = []
+    items = first.results
+    texts = [
+        [result.text.text if result.text is not None else "" for result in run.results]
+        for run in (first, second)
+    ]
+    references = [result.reference or "" for result in items]
+    for name in names:
+        if name in ("BLEU", "chrF", "TER"):
+            found.append(_sacrebleu(name, texts, references, tokenizer))
+        elif name in ("WER", "CER"):
+            found.append(_errors(name, texts, items))
+        elif name == "ASR_BLEU":
+            heard = [
+                [normalise(run.transcripts.get(item.index, ""), item.target) for item in items]
+                for run in (first, second)
+            ]
+            said = [normalise(item.reference or "", item.target) for item in items]
+            found.append(replace(_sacrebleu("BLEU", heard, said, tokenizer), name=name))
+    return found
+
+
+def compare_latencies(
+    name: str, unit: str, first: Sequence[float | None], second: Sequence[float | None]
+) -> Difference | None:
+    """Paired bootstrap over the items that both runs measured; None when there are none."""
+    pairs = [(a, b) for a, b in zip(first, second, strict=True) if a is not None and b is not None]
+    if not pairs:
+        return None
+    values = np.array(pairs)
+    chosen = _resamples(len(pairs))
+    resampled = (values[chosen, 1] - values[chosen, 0]).mean(axis=1)
+    means = [statistics.mean(column) for column in zip(*pairs, strict=True)]
+    return _difference(name, unit, means[0], means[1], resampled, "items", len(pairs))
+
+
+def _sacrebleu(
+    name: str, texts: Sequence[list[str]], references: list[str], tokenizer: str
+) -> Difference:
+    from sacrebleu.significance import PairedTest
+
+    metric = sacrebleu_metric(name, tokenizer)
+    named: list[tuple[str, Sequence[str]]] = [("first", texts[0]), ("second", texts[1])]
+    test = PairedTest(named, {name: metric}, [references], "bs", SAMPLES)
+    signatures, scores = test()
+    (key,) = (key for key in scores if key != "System")
+    before, after = (score for score in scores[key] if not isinstance(score, str))
+    same = texts[0] == texts[1]  # for which sacreBLEU's p is small
+    return Difference(
+        name,
+        QUALITY[name].unit,
+        before.score,
+        after.score,
+        None if same else after.p_value,
+        None,
+        f"sacrebleu {name}|{signatures[key].format()}",
+        len(references),
+    )
+
+
+def _errors(name: str, texts: Sequence[list[str]], items: Sequence[ItemResult]) -> Difference:
+    import jiwer
+
+    process = jiwer.process_characters if name == "CER" else jiwer.process_words
+    counts = []
+    for run in texts:
+        rows = []
+        for text, item in zip(run, items, strict=True):
+            said = normalise(item.reference or "", item.target)
+            seen = process(said, normalise(text, item.target))
+            errors = seen.substitutions + seen.deletions + seen.insertions
+            rows.append((errors, seen.hits + seen.substitutions + seen.deletions))
+        counts.append(np.array(rows, dtype=np.float64))
+    chosen = _resamples(len(items))
+    rates = [100 * run[chosen].sum(axis=1) for run in counts]
+    resampled = rates[1][:, 0] / rates[1][:, 1] - rates[0][:, 0] / rates[0][:, 1]
+    whole = [100 * run[:, 0].sum() / run[:, 1].sum() for run in counts]
+    return _difference(
+        name, "%", float(whole[0]), float(whole[1]), 100 * resampled, "items", len(items)
+    )
+
+
+def _resamples(items: int) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    return np.random.default_rng(SEED).integers(items, size=(SAMPLES, items))
+
+
+def _difference(
+    name: str,
+    unit: str,
+    first: float,
+    second: float,
+    resampled: np.ndarray[tuple[int], np.dtype[np.float64]],
+    what: str,
+    items: int,
+) -> Difference:
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    # As sacreBLEU counts it: how often the resampled differences exceed their mean by more.
+    strays = np.abs(resampled) - np.abs(resampled).mean()
+    p_value = (int(np.sum(strays > abs(second - first))) + 1) / (len(resampled) + 1)
+    same = not resampled.any()
+    return Difference(
+        name,
+        unit,
+        first,
+        second,
+        None if same else p_value,
+        (float(low), float(high)),
+        f"paired bootstrap over {what}, {SAMPLES} samples, seed {SEED}",
+        items,
+    )
+
+
+def check_comparable(first: Sequence[ItemResult], second: Sequence[ItemResult]) -> None:
+    """Raises a `UsageError` unless both hold the same items with the same references."""
+    if len(first) != len(second):
+        raise UsageError(
+            f"The two runs finished {len(first)} and {len(second)} items.",
+            hint="Compare runs over the same items.",
+        )
+    for one, other in zip(first, second, strict=True):
+        if (one.index, one.id, one.reference) != (other.index, other.id, other.reference):
+            raise UsageError(
+                f"The two runs are not over the same items: '{one.id}' and '{other.id}' differ.",
+                hint="Compare runs over the same test set.",
+            )

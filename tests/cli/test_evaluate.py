@@ -1,0 +1,410 @@
+"""`s2st evaluate` as a user has it: the real program, real recordings, the draft engine."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.cli.running import Ran, Running, inside, s2st, until
+from tests.fakes import DATA
+
+MANIFEST = DATA / "manifest.tsv"
+AGENTS = DATA / "agents"
+QUIET = ("--quiet",)
+
+
+def scores(ran: Ran) -> dict[str, float | None]:
+    """What `--json` printed."""
+    assert ran.code == 0, ran.err
+    (record,) = [json.loads(line) for line in ran.out.splitlines()]
+    return {score["name"]: score["value"] for score in record["scores"]}
+
+
+def unclocked(values: dict[str, float | None]) -> dict[str, float | None]:
+    return {
+        name: value for name, value in values.items() if name != "RTF" and not name.endswith("_CA")
+    }
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    return summary
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled recordings through the draft engine, once."""
+    folder = tmp_path_factory.mktemp("once") / "out"
+    ran = s2st("evaluate", "--data-file", MANIFEST, "-o", folder, "--computation-aware", *QUIET)
+    assert ran.code == 0, ran.err
+    return folder
+
+
+def values_in(folder: Path) -> dict[str, float | None]:
+    return {score["name"]: score["value"] for score in read_summary(folder)["scores"]}
+
+
+@pytest.fixture
+def noise(tmp_path: Path) -> Path:
+    """The length of SimulEval's published example, at its rate."""
+    samples = 0.01 * np.random.default_rng(0).standard_normal(151_040)
+    soundfile.write(tmp_path / "noise.wav", samples, 22_050)
+    reference = " ".join(f"{second} second" for second in range(1, 8))
+    manifest = tmp_path / "noise.tsv"
+    manifest.write_text(f"id\taudio\ttgt_text\nnoise\tnoise.wav\t{reference}\n")
+    return manifest
+
+
+def test_simulevals_published_example_gives_its_published_scores(noise: Path) -> None:
+    ran = s2st(
+        *("evaluate", "--data-file", noise, "--agent", AGENTS / "counter.py"),
+        *("--source-segment-size", 1000, "--json", *QUIET),
+    )
+
+    seen = {name: value and round(value, 3) for name, value in scores(ran).items()}
+    assert seen["BLEU"] == 100.0
+    assert seen["LAAL"] == seen["AL"] == 822.018
+    assert seen["AP"] == 0.581
+    assert seen["DAL"] == 1061.271
+    assert seen["ATD"] == 2028.555
+
+
+def test_the_agents_own_options_reach_it(noise: Path, tmp_path: Path) -> None:
+    ran = s2st(
+        *("evaluate", "--data-file", noise, "--agent", AGENTS / "counter.py"),
+        *("--agent-args", "--unit minute", "-o", tmp_path / "out", *QUIET),
+    )
+
+    assert ran.code == 0, ran.err
+    line = (tmp_path / "out" / "instances.log").read_text()
+    assert "7 minute" in json.loads(line)["prediction"]
+
+
+def test_a_run_leaves_scores_and_the_files_of_simuleval(once: Path) -> None:
+    lines = [json.loads(line) for line in (once / "instances.log").read_text().splitlines()]
+    assert [line["index"] for line in lines] == [0, 1, 2, 3]
+    assert lines[1]["prediction"] == "Mañana iremos a las montañas."
+    assert lines[1]["source"][0] == str(DATA / "short.wav")
+    assert (once / "config.yaml").read_text() == "source_type: speech\ntarget_type: text\n"
+    names = [line.split("\t")[0] for line in (once / "scores.tsv").read_text().splitlines()]
+    assert names[:5] == ["name", "BLEU", "chrF", "TER", "AL"]
+    assert (once / "metrics.tsv").read_text().count("\n") == 5
+    assert all(value is not None for value in values_in(once).values())
+
+
+def test_simuleval_scores_the_files_again_the_same(once: Path) -> None:
+    from argparse import Namespace
+
+    from simuleval.evaluator import SentenceLevelEvaluator
+
+    arguments = Namespace(
+        output=str(once),
+        score_only=True,
+        no_scoring=False,
+        computation_aware=False,
+        no_use_ref_len=False,
+        eval_latency_unit="word",
+        source_type="speech",
+        target_type="text",
+        no_progress_bar=True,
+        latency_metrics=["AL", "LAAL", "AP", "DAL", "ATD"],
+        quality_metrics=["BLEU"],
+        sacrebleu_tokenizer="13a",
+    )
+    config = (once / "config.yaml").read_text()
+    try:
+        theirs = SentenceLevelEvaluator.from_args(arguments).results
+    finally:
+        (once / "config.yaml").write_text(config)  # SimulEval writes a wrong one
+
+    ours = values_in(once)
+    for name in ("BLEU", "AL", "LAAL", "AP", "DAL", "ATD"):
+        assert theirs[name][0] == pytest.approx(ours[name], abs=5e-4), name
+
+
+def test_computation_aware_numbers_differ_and_are_never_smaller(once: Path) -> None:
+    seen = values_in(once)
+    pairs = [
+        (seen[name.removesuffix("_CA")], value)
+        for name, value in seen.items()
+        if name.endswith("_CA")
+    ]
+
+    assert len(pairs) == 7
+    for ideal, aware in pairs:
+        assert ideal is not None and aware is not None and aware > ideal
+
+
+@pytest.mark.parametrize("how", [(), ("--jobs", 2)], ids=["again", "two at once"])
+def test_scores_are_the_same_to_the_last_digit(once: Path, how: tuple[object, ...]) -> None:
+    ran = s2st("evaluate", "--data-file", MANIFEST, "--json", *QUIET, *how)
+
+    assert unclocked(scores(ran)) == unclocked(values_in(once))
+
+
+@pytest.mark.ray
+def test_scores_on_ray_are_the_same_to_the_last_digit(once: Path) -> None:
+    ran = s2st("evaluate", "--data-file", MANIFEST, "--json", "--ray", "local", "--jobs", 2, *QUIET)
+
+    assert unclocked(scores(ran)) == unclocked(values_in(once))
+
+
+def test_a_killed_run_goes_on_where_it_stopped(once: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ("evaluate", "--data-file", MANIFEST, "-o", out, *QUIET)
+    with Running(*words) as run:
+        until(lambda: (out / "results.jsonl").exists() and _lines(out) >= 2)
+        run.process.send_signal(signal.SIGKILL)
+        run.process.wait()
+    kept = _lines(out)
+    with (out / "results.jsonl").open("a") as file:
+        file.write('{"index": 3, "id": "half wri')
+
+    ran = s2st(*words, "--resume", "--json")
+
+    assert 2 <= kept < 5
+    assert unclocked(scores(ran)) == unclocked(values_in(once))
+
+
+def _lines(folder: Path) -> int:
+    return (folder / "results.jsonl").read_text().count("\n")
+
+
+def test_a_killed_workers_items_run_again(once: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with Running("evaluate", "--data-file", MANIFEST, "-o", out, "--jobs", 2, *QUIET) as run:
+        until(lambda: len(_workers(run)) == 2)
+        time.sleep(1.0)  # they load, then hear
+        os.kill(_workers(run)[0], signal.SIGKILL)
+        assert run.process.wait(60) == 0
+
+    assert unclocked(values_in(out)) == unclocked(values_in(once))
+
+
+def _workers(run: Running) -> list[int]:
+    return sorted(pid for pid, command in run.processes() if "spawn_main" in command)
+
+
+def test_a_finished_folder_is_not_run_over(once: Path) -> None:
+    ran = inside("evaluate", "--data-file", MANIFEST, "-o", once)
+
+    assert ran.code == 2
+    assert "holds an evaluation already. --resume goes on with it" in ran.err
+
+
+def test_other_options_are_not_resumed(once: Path) -> None:
+    ran = inside(
+        "evaluate", "--data-file", MANIFEST, "-o", once, "--resume", "--source-segment-size", 640
+    )
+
+    assert ran.code == 2
+    assert "was run with another source_segment_size: 320, now 640." in ran.err
+
+
+def test_resuming_what_is_finished_only_scores_it(once: Path) -> None:
+    before = unclocked(values_in(once))
+    ran = inside("evaluate", "--data-file", MANIFEST, "-o", once, "--resume", "--json", "-q")
+
+    assert unclocked(scores(ran)) == before
+
+
+def test_only_the_items_asked_for_are_run(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ran = s2st(
+        *("evaluate", "--data-file", MANIFEST, "-o", out, "--no-scoring", *QUIET),
+        *("--start-index", 1, "--end-index", 2),
+    )
+
+    assert ran.code == 0
+    assert ran.out == ""
+    (line,) = (out / "instances.log").read_text().splitlines()
+    assert json.loads(line)["index"] == 1
+    assert not (out / "scores.tsv").exists()
+
+
+def test_transcripts_are_scored_by_words(tmp_path: Path) -> None:
+    ran = s2st("evaluate", "--data-file", MANIFEST, "--task", "asr", "--json", *QUIET)
+
+    wer = scores(ran)["WER"]
+    assert wer is not None and 0 <= wer < 30
+
+
+def test_speech_is_kept_and_measured_with_its_text(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ran = s2st(
+        *("evaluate", "--data-file", MANIFEST, "-o", out, "--task", "s2st", *QUIET),
+        *("--start-index", 1, "--end-index", 3, "--quality-metrics", "BLEU,ASR_BLEU,NE"),
+        *("--latency-metrics", "StartOffset,EndOffset,ATD", "--computation-aware"),
+    )
+
+    assert ran.code == 0, ran.err
+    seen = {score["name"]: score for score in read_summary(out)["scores"]}
+    assert seen["BLEU"]["value"] > 50
+    assert seen["ASR_BLEU"]["value"] is None
+    assert "--asr-model" in seen["ASR_BLEU"]["reason"]
+    assert "ASR_BLEU" in ran.out and "not measured" in ran.out
+    assert seen["NE"]["value"] > 0
+    assert seen["EndOffset"]["value"] > 500
+    assert seen["EndOffset_CA"]["value"] > seen["EndOffset"]["value"]
+    first = json.loads((out / "instances.log").read_text().splitlines()[0])
+    samples, rate_hz = soundfile.read(first["prediction"])
+    assert len(samples) / rate_hz == pytest.approx(first["prediction_length"], abs=0.01)
+
+
+def test_a_sweep_runs_each_value_and_makes_one_report(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ran = s2st(
+        *("evaluate", "--data-file", MANIFEST, "-o", out, *QUIET, "--json"),
+        *("--sweep", "max_utterance_ms=1000,6000", "--latency-metrics", "AL"),
+    )
+
+    assert ran.code == 0, ran.err
+    short, long = (json.loads(line) for line in ran.out.splitlines())
+    assert (short["setting"], long["setting"]) == (
+        "max_utterance_ms=1000",
+        "max_utterance_ms=6000",
+    )
+    lags = [next(s["value"] for s in each["scores"] if s["name"] == "AL") for each in (short, long)]
+    assert lags[0] < lags[1]
+    assert (out / "max_utterance_ms=1000" / "instances.log").is_file()
+    assert (out / "report.html").is_file()
+
+
+def test_runs_are_compared_with_confidence(once: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    words = ("evaluate", "--data-file", MANIFEST, "-o", other, "--policy", "file", *QUIET)
+    assert s2st(*words).code == 0
+
+    ran = inside("evaluate", "--compare", once, other)
+    same = inside("evaluate", "--compare", once, once)
+
+    assert ran.code == 0, ran.err
+    rows = {line.split()[0]: line for line in ran.out.splitlines() if line[:1].isupper()}
+    assert "B is better" in rows["TER"] or float(rows["TER"].split()[-1]) > 0
+    assert "bs:1000" in ran.out and "seed:12345" in ran.out
+    assert same.out.count("the same") >= 10
+
+
+DEADLY = """
+import os, signal
+from simuleval.agents import SpeechToTextAgent
+from simuleval.agents.actions import WriteAction
+
+class Deadly(SpeechToTextAgent):
+    def policy(self):
+        if self.states.source[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return WriteAction("x", finished=self.states.source_finished)
+"""
+
+
+def test_a_foreign_agent_that_dies_of_one_item_fails_only_that(tmp_path: Path) -> None:
+    (tmp_path / "agent.py").write_text(DEADLY)
+    for name, level in (("good", 0.5), ("deadly", -0.5), ("fine", 0.5)):
+        soundfile.write(tmp_path / f"{name}.wav", np.full(1600, level), 16_000)
+    rows = "".join(f"{name}.wav\tx\n" for name in ("good", "deadly", "fine"))
+    (tmp_path / "t.tsv").write_text("audio\ttgt_text\n" + rows)
+
+    ran = s2st(
+        *("evaluate", "--data-file", tmp_path / "t.tsv", "-o", tmp_path / "out", "-q"),
+        *("--agent", tmp_path / "agent.py"),
+    )
+
+    assert ran.code == 1
+    (complaint,) = ran.complaints
+    assert "deadly" in complaint and "signal 9" in complaint
+    assert read_summary(tmp_path / "out")["failed"] == 1
+    assert "2 of 3 recordings" in ran.out
+
+
+BAD = [
+    ([], "Name a test set"),
+    (["--data-file", "gone.tsv"], "gone.tsv does not exist"),
+    (["--data-file", "columns.tsv"], "has no column 'tgt_text'; it has: id, audio, text"),
+    (["--data-file", "columns.tsv", "--ref-field", "words"], "has no column 'words'"),
+    (["--data-file", "missing.tsv"], "line 3: the recording 'gone.wav' is not there"),
+    (["--data-file", "empty.tsv"], "line 2: column 'tgt_text' is empty"),
+    (["--data-file", "tabs.tsv"], "line 2: 4 fields where the header has 3"),
+    (["--data-file", "good.tsv", "--quality-metrics", "COMET"], "No quality metric is called"),
+    (["--data-file", "good.tsv", "--latency-metrics", "AL_SpeechAlign_BOW"], "not offered"),
+    (["--data-file", "good.tsv", "--jobs", 2, "--computation-aware"], "reads the clock"),
+    (["--data-file", "good.tsv", "--jobs", 2, "--latency-metrics", "RTF"], "reads the clock"),
+    (["--data-file", "good.tsv", "--ray", "local", "--computation-aware"], "with --ray"),
+    (["--data-file", "good.tsv", "--task", "s2x"], "No task is called 's2x'"),
+    (["--data-file", "good.tsv", "--tgt", "ben"], "No engine here covers"),
+    (["--data-file", "good.tsv", "--latency-unit", "spm"], "go together"),
+    (["--data-file", "good.tsv", "--sweep", "x"], "is not NAME=VALUE"),
+    (["--data-file", "good.tsv", "--sweep", "x=1"], "knows no 'x'"),
+    (["--data-file", "good.tsv", "--sweep", "max_utterance_ms=1"], "less than 1000"),
+    (["--data-file", "good.tsv", "--agent-args", "--x"], "is about an agent"),
+    (["--data-file", "good.tsv", "--agent", "gone.py"], "no agent file"),
+    (["--data-file", "good.tsv", "--start-index", 7], "They go from 0 to 0"),
+    (["--data-file", "good.tsv", "--bleu-tokenizer", "x"], "no tokenizer 'x'"),
+    (["--data-file", "good.tsv", "--resume"], "Name it with --output"),
+    (["--data-file", "good.tsv", "-o", "good.tsv"], "cannot be made"),
+    (["--data-file", "good.tsv", "-o", "."], "which is not of an evaluation"),
+    (["--compare", "a", "b"], "holds no finished evaluation"),
+    (["--source", "list.txt", "--target", "short.txt"], "has 2 lines and"),
+    (["--data-file", "pairs.tsv"], "several languages in column 'tgt_lang': cat, spa"),
+]
+
+
+@pytest.mark.parametrize(("words", "says"), BAD)
+def test_what_cannot_be_is_one_clear_line(
+    words: list[object], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("a.wav", np.zeros(1600), 16_000)
+    Path("good.tsv").write_text("id\taudio\ttgt_text\na\ta.wav\tuno\n")
+    Path("columns.tsv").write_text("id\taudio\ttext\na\ta.wav\tuno\n")
+    Path("missing.tsv").write_text("audio\ttgt_text\na.wav\tuno\ngone.wav\tdos\n")
+    Path("empty.tsv").write_text("audio\ttgt_text\na.wav\t \n")
+    Path("tabs.tsv").write_text("id\taudio\ttgt_text\na\ta.wav\tuno\tdos\n")
+    Path("pairs.tsv").write_text(
+        "id\taudio\ttgt_lang\ttgt_text\na\ta.wav\tspa\tuno\nb\ta.wav\tcat\tu\n"
+    )
+    Path("list.txt").write_text("a.wav\na.wav\n")
+    Path("short.txt").write_text("uno\n")
+
+    ran = inside("evaluate", *words)
+
+    assert ran.code in (1, 2)
+    assert ran.out == ""
+    (complaint,) = ran.complaints
+    assert says in complaint
+    assert "Traceback" not in ran.err
+
+
+def test_quotes_in_a_reference_are_letters(noise: Path, tmp_path: Path) -> None:
+    text = '"1 second" 2 "" second'
+    noise.write_text(f"id\taudio\ttgt_text\nnoise\tnoise.wav\t{text}\n")
+
+    ran = s2st(
+        *("evaluate", "--data-file", noise, "--agent", AGENTS / "counter.py"),
+        *("-o", tmp_path / "out", *QUIET),
+    )
+
+    assert ran.code == 0, ran.err
+    line = (tmp_path / "out" / "instances.log").read_text()
+    assert json.loads(line)["reference"] == text
+
+
+def test_rows_in_other_languages_are_left_out_and_named(tmp_path: Path) -> None:
+    rows = MANIFEST.read_text() + "fremd\tshort.wav\tdeu\tGuten Tag\teng\tGood day\n"
+    manifest = DATA / ".test_other_languages.tsv"
+    manifest.write_text(rows)
+    try:
+        ran = s2st(
+            "evaluate", "--data-file", manifest, "--src", "eng", "--end-index", 1, "--no-scoring"
+        )
+    finally:
+        manifest.unlink()
+
+    assert ran.code == 0, ran.err
+    assert "left out: line 6 (fremd) is in deu to eng" in ran.err
