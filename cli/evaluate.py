@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from audio_io.errors import UsageError
 from cli.options import (
     LANGUAGES,
     RESULTS,
@@ -113,6 +114,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="LANG",
+            envvar="S2ST_TGT",
             help="Language of the translation. Not given: what the test set says.",
             rich_help_panel=LANGUAGES,
         ),
@@ -165,6 +167,15 @@ def evaluate(
             rich_help_panel=RUNNING,
         ),
     ] = None,
+    threads: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=256,
+            help="Of each process, for the mathematics. The last digits may depend on it.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = 1,
     allow_contended: Annotated[
         bool,
         typer.Option(
@@ -267,6 +278,8 @@ def evaluate(
 
     require_packages()
     if compare is not None:
+        if data_file is not None or source is not None or output is not None:
+            raise UsageError("--compare runs nothing: it takes two finished outputs and no more.")
         from cli.compare import run_compare
 
         raise typer.Exit(run_compare(*compare, json=json))
@@ -307,6 +320,7 @@ def evaluate(
                 bleu_tokenizer=bleu_tokenizer,
                 computation_aware=computation_aware,
                 asr_model=asr_model,
+                threads=threads,
                 sweep=sweep,
                 quiet=quiet,
                 json=json,

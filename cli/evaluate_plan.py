@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import math
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import version
@@ -24,12 +27,13 @@ from engine.metrics.scores import (
     reads_clock,
     sacrebleu_metric,
 )
-from engine.registry import EngineSpec, LoadOptions, choose_engine
+from engine.registry import AUTO, EngineSpec, LoadOptions, choose_engine
 
 UNITS = ("word", "char", "spm")
 POLICIES = ("live", "file")
 SEGMENT = "source_segment_size"
 MIN_CONFIDENCE = "min_confidence"
+_DIGESTED_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class EvaluateOptions:
     bleu_tokenizer: str | None = None
     computation_aware: bool = False
     asr_model: str | None = None
+    threads: int = 1
     sweep: str | None = None
     quiet: bool = False
     json: bool = False
@@ -101,6 +106,8 @@ class EvaluatePlan:
     notes: tuple[str, ...]
     notices: tuple[str, ...]
     options: EvaluateOptions
+    recordings: str
+    """Digest of what is heard, in order."""
 
     @property
     def system(self) -> str:
@@ -120,10 +127,13 @@ class EvaluatePlan:
     def header(self, variant: Variant) -> dict[str, Any]:
         """What shapes the results: a run with another header is another run."""
         options, request = self.options, variant.request
+        foreign = variant.foreign
         return {
             "s2st": version("s2st"),
             "system": self.system,
-            "agent_args": " ".join(variant.foreign.options) if variant.foreign else "",
+            "agent_args": " ".join(foreign.options) if foreign else "",
+            "agent_file": _agent_digest(foreign) if foreign else "",
+            "agent_python": (foreign.python or sys.executable) if foreign else "",
             "task": request.task.value,
             "src": self.test_set.source,
             "tgt": self.test_set.target,
@@ -136,7 +146,8 @@ class EvaluatePlan:
             "latency_unit": options.unit,
             "latency_spm_model": str(options.spm_model or ""),
             "partials": request.partials,
-            "test_set": _digest(self.test_set.items),
+            "threads": options.threads,
+            "recordings": self.recordings,
         }
 
 
@@ -159,6 +170,7 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
         unit=options.unit,
         spm_model=options.spm_model,
         computation_aware=options.computation_aware,
+        contended=options.allow_contended,
         bleu_tokenizer=options.bleu_tokenizer,
     )
     if options.bleu_tokenizer is not None:
@@ -192,6 +204,7 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
         notes=tuple(notes),
         notices=tuple(notices),
         options=options,
+        recordings=_digest(test_set.items),
     )
 
 
@@ -230,6 +243,10 @@ def _check(options: EvaluateOptions) -> None:
         raise UsageError("--latency-unit spm and --latency-spm-model FILE go together.")
     if options.spm_model is not None and not options.spm_model.is_file():
         raise UsageError(f"The SentencePiece model '{options.spm_model}' does not exist.")
+    if options.agent.agent is not None and options.engine != AUTO:
+        raise UsageError("--engine and --agent each name what to run.", hint="Give one of them.")
+    if options.asr_model == "":
+        raise UsageError("--asr-model takes the name or the folder of a model.")
     if options.resume and options.output is None:
         raise UsageError("--resume goes on in a folder.", hint="Name it with --output.")
     if options.resume and options.overwrite:
@@ -251,10 +268,8 @@ def _test_set(options: EvaluateOptions, task: Task, notes: list[str]) -> TestSet
         return from_lists(options.sources, options.references, languages)
     assert options.data_file is not None
     column = options.ref_field or ("src_text" if transcribes else "tgt_text")
-    unscored = options.no_scoring or options.segmentation is not None
-    return from_manifest(
-        options.data_file, options.audio_root, None if unscored else column, languages
-    )
+    needed = not options.no_scoring and options.segmentation is None
+    return from_manifest(options.data_file, options.audio_root, column, languages, is_scored=needed)
 
 
 def _asked_for(test_set: TestSet, options: EvaluateOptions) -> tuple[Item, ...]:
@@ -277,7 +292,7 @@ def _asked_for(test_set: TestSet, options: EvaluateOptions) -> tuple[Item, ...]:
 def _latency_metrics(options: EvaluateOptions, notes: list[str]) -> tuple[str, ...]:
     contended = options.jobs > 1 or options.ray is not None
     names = options.latency or DEFAULT_LATENCY
-    if not contended or options.allow_contended:
+    if not contended or options.allow_contended or options.no_scoring:
         return names
     clocked = [name for name in names if reads_clock(name)]
     if options.computation_aware or (options.latency and clocked):
@@ -309,29 +324,36 @@ def _variants(sweep: str | None, base: Variant) -> tuple[Variant, ...]:
             f"--sweep '{sweep}' is not NAME=VALUE,VALUE.",
             hint="For example --sweep source_segment_size=320,640,1280.",
         )
-    name = name.strip().replace("-", "_")
+    name = name.strip()
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name):
+        raise UsageError(f"--sweep '{name}' is no name of a setting.")
+    for value in wanted:
+        # It becomes part of a folder's name.
+        if not value.isprintable() or "/" in value or "\\" in value or len(value) > 100:
+            raise UsageError(f"--sweep: the value {value[:40]!r} cannot name a folder.")
     return tuple(_set(name, value, base) for value in dict.fromkeys(wanted))
 
 
 def _set(name: str, value: str, base: Variant) -> Variant:
     """The variant in which one setting has this value."""
-    setting = f"{name}={value}"
-    if name == SEGMENT:
+    setting, known_as = f"{name}={value}", name.replace("-", "_")
+    if known_as == SEGMENT:
         return replace(base, setting=setting, segment_ms=_number(name, value, int, least=1))
-    if base.foreign is not None:
-        words = (*base.foreign.options, f"--{name.replace('_', '-')}", value)
+    if base.foreign is not None:  # its options are its own, spelled as they are
+        words = (*base.foreign.options, f"--{name}", value)
         return replace(base, setting=setting, foreign=replace(base.foreign, options=words))
-    if name == MIN_CONFIDENCE:
-        threshold = _number(name, value, float, least=0)
+    if known_as == MIN_CONFIDENCE:
+        threshold = _number(name, value, float, least=0, most=1)
         request = replace(base.request, min_confidence=threshold)
         return replace(base, setting=setting, request=request)
     policy: Any = base.request.policy
     known = {field.name: field for field in fields(policy)} if policy is not None else {}
-    if name not in known:
+    if known_as not in known:
         names = ", ".join([SEGMENT, MIN_CONFIDENCE, *known])
         raise UsageError(f"--sweep knows no '{name}' of this engine.", hint=f"There is: {names}.")
     try:
-        policy = replace(policy, **{name: _parse(name, value, type(getattr(policy, name)))})
+        kind = type(getattr(policy, known_as))
+        policy = replace(policy, **{known_as: _parse(name, value, kind)})
     except ValueError as error:
         raise UsageError(f"--sweep {setting}: {error}.") from error
     return replace(base, setting=setting, request=replace(base.request, policy=policy))
@@ -345,13 +367,15 @@ def _parse(name: str, value: str, kind: type) -> object:
     return _number(name, value, kind) if kind in (int, float) else value
 
 
-def _number(name: str, value: str, kind: type, least: float | None = None) -> Any:
+def _number(
+    name: str, value: str, kind: type, least: float = -math.inf, most: float = math.inf
+) -> Any:
     try:
         number = kind(value)
     except ValueError:
         raise UsageError(f"--sweep {name} is a number, not '{value}'.") from None
-    if least is not None and number < least:
-        raise UsageError(f"--sweep {name} is at least {least:g}, not {value}.")
+    if not (math.isfinite(number) and least <= number <= most):
+        raise UsageError(f"--sweep {name} cannot be {value}.")
     return number
 
 
@@ -362,6 +386,26 @@ def _values(policy: object) -> Mapping[str, Any]:
 
 
 def _digest(items: Sequence[Item]) -> str:
-    """Of what is heard and what it is compared with."""
-    rows = [[item.id, str(item.audio), item.reference, item.audio.stat().st_size] for item in items]
-    return hashlib.blake2b(json.dumps(rows).encode(), digest_size=16).hexdigest()
+    """Of what is heard: ids, sizes, and the first and last of each recording's bytes. Neither
+    where the recordings lie nor what they are compared with shapes the results."""
+    whole = hashlib.blake2b(digest_size=16)
+    for item in items:
+        size = item.audio.stat().st_size
+        with item.audio.open("rb") as file:
+            head = file.read(_DIGESTED_BYTES)
+            file.seek(max(0, size - _DIGESTED_BYTES))
+            tail = file.read(_DIGESTED_BYTES)
+        own = hashlib.blake2b(head + tail, digest_size=16).hexdigest()
+        whole.update(json.dumps([item.index, item.id, size, own]).encode())
+    return whole.hexdigest()
+
+
+def _agent_digest(agent: ForeignAgentConfig) -> str:
+    """Of the file; a class of a package has none."""
+    if not agent.is_file:
+        return ""
+    try:
+        data = Path(agent.agent).read_bytes()
+    except OSError:  # loading it says what is wrong
+        return ""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -1,15 +1,16 @@
 """Runs `s2st evaluate` once its options are known; gives the exit code."""
 
-import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from audio_io.errors import OutputError, S2stError, UsageError
+from audio_io.errors import S2stError, UsageError
+from cli.evaluate_folder import REPORT, check_free, claimed, make_folder, prepare, remove_derived
 from cli.evaluate_plan import EvaluateOptions, EvaluatePlan, Variant, make_plan
 from cli.evaluate_view import EvaluateView, print_scores
 from engine.agent import Task
@@ -22,9 +23,11 @@ from engine.evaluation.summary import Summary, circumstances, write_summary
 from engine.languages import written_without_spaces
 from engine.metrics.result import Item, ItemResult
 from engine.metrics.scores import Score, Transcripts, latencies, score
+from engine.output_asr import OutputAsr
+from engine.whisper import OutputAsrConfig
 
 OK, FAILED = 0, 1
-REPORT = "report.html"
+ASR_BLEU = "ASR_BLEU"
 
 
 def run_evaluate(options: EvaluateOptions) -> int:
@@ -38,17 +41,14 @@ def run_evaluate(options: EvaluateOptions) -> int:
         folder = options.output
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="s2st-")))
-        folders = [folder / variant.setting for variant in plan.variants]
-        waiting = [
-            _prepare(plan, variant, each)
-            for variant, each in zip(plan.variants, folders, strict=True)
-        ]
-        summaries = []
+        folders, waiting = _prepare(plan, folder, stack)
+        ears = _ears(plan, stack)
         view = stack.enter_context(EvaluateView(plan, sum(map(len, waiting))))
+        summaries = []
         for variant, each, items in zip(plan.variants, folders, waiting, strict=True):
             _run(plan, variant, each, items, view)
             if not options.no_scoring:
-                summaries.append(_summarise(plan, variant, each, sentences, view))
+                summaries.append(_summarise(plan, variant, each, sentences, ears, view))
         view.close()
         if options.no_scoring:
             return _unscored(plan, folders)
@@ -59,7 +59,8 @@ def run_evaluate(options: EvaluateOptions) -> int:
             write_page(options.output / REPORT, summaries)
             if not options.json:
                 print(f"results in {folder}; open {folder / REPORT}")
-        return FAILED if any(summary.failed for summary in summaries) else OK
+        deaf = ears is not None and any(each.value(ASR_BLEU) is None for each in summaries)
+        return FAILED if deaf or any(summary.failed for summary in summaries) else OK
 
 
 def _sentences(plan: EvaluatePlan) -> list[Sentence]:
@@ -81,55 +82,44 @@ def _sentences(plan: EvaluatePlan) -> list[Sentence]:
     return sentences
 
 
-def _prepare(plan: EvaluatePlan, variant: Variant, folder: Path) -> list[Item]:
-    """Make the folder of a run; the items that are still to do. Never touches what it should
-    not."""
-    options, journal = plan.options, ResultJournal(folder)
-    header = plan.header(variant)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"The output folder '{folder}' cannot be made ({error.strerror}).",
-            hint="Name another with --output.",
-        ) from error
-    if journal.exists and options.resume:
-        _check_same(journal.header(), header, folder)
-        done = {index for index, result in journal.results().items() if not result.error}
-        return [item for item in plan.items if item.index not in done]
-    if journal.results() and not options.overwrite:
-        raise UsageError(
-            f"'{folder}' holds an evaluation already.",
-            hint="--resume goes on with it, --overwrite replaces it.",
+def _prepare(
+    plan: EvaluatePlan, folder: Path, stack: ExitStack
+) -> tuple[list[Path], list[list[Item]]]:
+    """The folder of each run, ours alone until the stack unwinds, and what is to do there."""
+    options = plan.options
+    settings = [variant.setting for variant in plan.variants]
+    check_free(folder, [setting for setting in settings if setting], plan.items)
+    make_folder(folder)
+    folders = [folder / setting for setting in settings]
+    for each in folders:
+        check_free(each, (), plan.items)
+    for each in folders:
+        stack.enter_context(claimed(each))
+    waiting = [
+        prepare(
+            each,
+            plan.header(variant),
+            plan.items,
+            resume=options.resume,
+            overwrite=options.overwrite,
         )
-    found = [path.name for path in folder.iterdir()] if not journal.exists else []
-    unknown = sorted(name for name in found if not _is_ours(name, plan))
-    if unknown and not options.overwrite:
-        raise UsageError(
-            f"'{folder}' holds '{unknown[0]}', which is not of an evaluation.",
-            hint="Name an empty folder, or one that does not exist.",
-        )
-    shutil.rmtree(folder / "wavs", ignore_errors=True)  # of the run that is replaced
-    journal.begin(header)
-    return list(plan.items)
+        for variant, each in zip(plan.variants, folders, strict=True)
+    ]
+    if any(waiting):
+        remove_derived(folder)
+    return folders, waiting
 
 
-def _is_ours(name: str, plan: EvaluatePlan) -> bool:
-    """A sweep's runs lie in one folder, with the report of all."""
-    return name == REPORT or any(name == variant.setting for variant in plan.variants)
-
-
-def _check_same(before: dict[str, Any] | None, now: dict[str, Any], folder: Path) -> None:
-    if before is None:
-        raise UsageError(
-            f"What was run in '{folder}' cannot be read.", hint="--overwrite starts afresh."
-        )
-    for name, value in now.items():
-        if before.get(name) != value:
-            raise UsageError(
-                f"'{folder}' was run with another {name}: {before.get(name)}, now {value}.",
-                hint="Give the same options, or another --output.",
-            )
+def _ears(plan: EvaluatePlan, stack: ExitStack) -> OutputAsr | None:
+    """The recogniser for ASR_BLEU, loaded before anything runs: what is wrong with it is said at
+    once."""
+    model = plan.options.asr_model
+    if model is None or ASR_BLEU not in plan.scores.quality or plan.options.no_scoring:
+        return None
+    ears = OutputAsr(OutputAsrConfig(model, plan.scores.target))
+    stack.callback(ears.close)
+    ears.wait_until_loaded()
+    return ears
 
 
 def _run(
@@ -138,9 +128,8 @@ def _run(
     options, journal = plan.options, ResultJournal(folder)
     foreign = variant.foreign
     if foreign is not None and options.output is not None:
-        from dataclasses import replace
-
         foreign = replace(foreign, log=folder / "agent.log")
+    at_once = min(options.jobs, max(1, len(items)))
     config = RunConfig(
         agent=AgentChoice(
             plan.spec.name if plan.spec is not None else "",
@@ -152,6 +141,8 @@ def _run(
         segment_ms=variant.segment_ms,
         unit=options.unit,
         spm_model=options.spm_model,
+        at_once=at_once,
+        threads=options.threads,
         source_rate_hz=plan.source_rate_hz,
     )
     watcher = view.begin(variant.setting, journal.add)
@@ -159,8 +150,8 @@ def _run(
         return
     if options.ray is not None:
         run_on_ray(items, config, options.jobs, options.ray, watcher)
-    elif options.jobs > 1 and len(items) > 1:
-        run_workers(items, config, options.jobs, watcher, verbose=options.verbose)
+    elif at_once > 1:
+        run_workers(items, config, at_once, watcher, verbose=options.verbose)
     else:
         run_here(items, config, watcher)
 
@@ -170,29 +161,34 @@ def _summarise(
     variant: Variant,
     folder: Path,
     sentences: Sequence[Sentence],
+    ears: OutputAsr | None,
     view: EvaluateView,
 ) -> Summary:
-    kept = ResultJournal(folder).results()
-    results = [kept[item.index] for item in plan.items if item.index in kept]
+    results = _results(plan, folder)
     done = [result for result in results if not result.error]
     per_item: dict[str, list[float | None]] = {}
-    scores: list[Score]
     transcripts = Transcripts()
+    cut: list[tuple[str, str]] = []
+    scores: list[Score]
     if sentences:
-        scores = score_talks(results, sentences, plan.scores)
+        scores, cut = score_talks(results, sentences, plan.scores)
     else:
-        transcripts = _transcripts(plan, folder, done, view)
+        transcripts = _transcripts(plan, folder, done, ears, view)
         scores = score(results, plan.scores, transcripts)
-        per_item = latencies(done, plan.scores)
+        measured = {each.name for each in scores if each.value is not None}
+        columns = latencies(done, plan.scores)
+        per_item = {name: column for name, column in columns.items() if name in measured}
+    named = variant.foreign.agent if variant.foreign is not None else ""
     summary = Summary(
         folder=folder,
         setting=variant.setting,
-        run=plan.header(variant) | {"bleu_tokenizer": plan.scores.tokenizer},
+        run=plan.header(variant) | {"agent": named, "bleu_tokenizer": plan.scores.tokenizer},
         scores=tuple(scores),
         per_item=per_item,
         results=tuple(results),
-        circumstances=circumstances(_workers(plan)),
+        circumstances=circumstances(results, plan.options.threads),
         transcripts=transcripts.texts,
+        sentences=tuple(cut),
     )
     if plan.options.output is not None:
         write_simuleval_files(folder, results, plan.options.unit)
@@ -201,39 +197,38 @@ def _summarise(
     return summary
 
 
-def _workers(plan: EvaluatePlan) -> str:
-    count = min(plan.options.jobs, len(plan.items))
-    if plan.options.ray is not None:
-        return f"{count} on Ray ({plan.options.ray})"
-    return f"{count}"
+def _results(plan: EvaluatePlan, folder: Path) -> list[ItemResult]:
+    """What came of the items, with what the test set says of each now."""
+    kept = ResultJournal(folder).results()
+    return [
+        replace(kept[item.index], reference=item.reference, source_text=item.source_text)
+        for item in plan.items
+        if item.index in kept
+    ]
 
 
 def _transcripts(
-    plan: EvaluatePlan, folder: Path, done: Sequence[ItemResult], view: EvaluateView
+    plan: EvaluatePlan,
+    folder: Path,
+    done: Sequence[ItemResult],
+    ears: OutputAsr | None,
+    view: EvaluateView,
 ) -> Transcripts:
     """What a recogniser understands of the speech that was made."""
-    model = plan.options.asr_model
-    if "ASR_BLEU" not in plan.scores.quality:
+    if ASR_BLEU not in plan.scores.quality:
         return Transcripts()
     if not any(result.speech is not None for result in done):
         return Transcripts(reason="there was no speech")
-    if model is None:
+    if ears is None:
         return Transcripts(reason="no recogniser was named with --asr-model")
-    from engine.output_asr import OutputAsr
-    from engine.whisper import OutputAsrConfig
-
     texts: dict[int, str] = {}
     try:
-        ears = OutputAsr(OutputAsrConfig(model, plan.scores.target))
-        try:
-            settings = ears.wait_until_loaded()
-            for result in view.listening(done):
-                if result.speech is not None and result.speech.wav:
-                    texts[result.index] = ears.transcribe(folder / result.speech.wav)
-        finally:
-            ears.close()
+        settings = ears.wait_until_loaded()
+        for result in view.listening(done):
+            if result.speech is not None and result.speech.wav:
+                texts[result.index] = ears.transcribe(folder / result.speech.wav)
     except S2stError as error:
-        view.warn(f"ASR_BLEU is not measured: {error}")
+        view.warn(f"{ASR_BLEU} is not measured: {error}")
         return Transcripts(reason=str(error))
     return Transcripts(texts, settings)
 
@@ -241,8 +236,7 @@ def _transcripts(
 def _unscored(plan: EvaluatePlan, folders: Sequence[Path]) -> int:
     failed = 0
     for folder in folders:
-        results = ResultJournal(folder).results()
-        kept = [results[item.index] for item in plan.items if item.index in results]
+        kept = _results(plan, folder)
         failed += sum(bool(result.error) for result in kept)
         if plan.options.output is not None:
             write_simuleval_files(folder, kept, plan.options.unit)

@@ -62,10 +62,18 @@ class ResultJournal:
             return []
         return [line for line in text.split("\n") if line.strip()]
 
+    def _is_cut_off(self) -> bool:
+        """Whether the last line was only half written."""
+        with self._path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 1))
+            return size > 0 and file.read(1) != b"\n"
+
     def _write(self, line: str, mode: str) -> None:
-        # A line break before it, too: the line before may have been cut off.
-        data = ("\n" * (mode == "ab") + line + "\n").encode(errors="backslashreplace")
+        data = f"{line}\n".encode(errors="backslashreplace")
         try:
+            if mode == "ab" and self._is_cut_off():
+                data = b"\n" + data
             with self._path.open(mode, buffering=0) as file:
                 file.write(data)
                 os.fsync(file.fileno())

@@ -17,7 +17,7 @@ import yaml
 from audio_io.errors import ManifestError, S2stError
 from engine.languages import LANGUAGES, written_without_spaces
 from engine.metrics.result import ItemResult, TextOutput
-from engine.metrics.scores import Score, ScoreConfig, Transcripts, score
+from engine.metrics.scores import CONTENDED, Score, ScoreConfig, Transcripts, score
 
 NAMES = {
     "LongYAAL": "long_yaal",
@@ -90,14 +90,13 @@ def check_covers(sentences: Sequence[Sentence], names: Sequence[str], path: Path
 
 def score_talks(
     results: Sequence[ItemResult], sentences: Sequence[Sentence], config: ScoreConfig
-) -> list[Score]:
-    """Quality and latency over the sentences of all talks that did not fail."""
+) -> tuple[list[Score], list[tuple[str, str]]]:
+    """Quality and latency over the sentences of all talks that did not fail; and each reference
+    with what was cut out for it."""
     done = [result for result in results if not result.error and result.text is not None]
     if not done:
-        return [
-            Score(name, None, "", "", 0, "nothing was written")
-            for name in (*config.quality, *NAMES)
-        ]
+        names = (*config.quality, *NAMES)
+        return [Score(name, None, "", "", 0, "nothing was written") for name in names], []
     by_character = config.unit == "char"
     cut = _resegment(done, sentences, config, by_character)
     from omnisteval import evaluate_instances
@@ -115,8 +114,11 @@ def score_talks(
         if config.computation_aware:
             settings = f"{how}, elapsed, each wait for the machine counted once"
             value = values.get(f"ca_{key}")
-            scores.append(_latency(f"{name}_CA", value, settings, len(cut.instances)))
-    return scores
+            if any(result.at_once > 1 for result in done) and not config.contended:
+                scores.append(Score(f"{name}_CA", None, "ms", settings, 0, CONTENDED))
+            else:
+                scores.append(_latency(f"{name}_CA", value, settings, len(cut.instances)))
+    return scores, [(instance.reference, instance.prediction) for instance in cut.instances]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,12 @@
 """One item of a test set through an agent, as SimulEval's evaluator would send it."""
 
+import os
+import platform
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,6 +47,10 @@ class RunConfig:
     """What latency is counted in: word, char or spm."""
     spm_model: Path | None = None
     """SentencePiece model, for the unit spm."""
+    at_once: int = 1
+    """How many items are at work at the same time."""
+    threads: int = 1
+    """For the mathematics of each; more may change the last digits."""
     source_rate_hz: int | None = None
     """For foreign agents: bring recordings to this rate; None leaves each at its own."""
 
@@ -62,10 +69,18 @@ class ItemRunner:
     """Runs items one after the other on one agent."""
 
     def __init__(
-        self, agent: Segments, config: RunConfig, rate_hz: int | None, *, text: bool, speech: bool
+        self,
+        agent: Segments,
+        config: RunConfig,
+        rate_hz: int | None,
+        *,
+        text: bool,
+        speech: bool,
+        ran_on: str = "",
     ) -> None:
         """`rate_hz` is what the agent hears, None the recording's own rate; `text` and `speech`
         say what it writes."""
+        self._ran_on = ran_on
         self._agent = agent
         self._config = config
         self._rate_hz = rate_hz
@@ -95,6 +110,8 @@ class ItemRunner:
             text=text.output(self._erased()) if text is not None else None,
             speech=speech.output() if speech is not None else None,
             compute_ms=compute_ms,
+            at_once=self._config.at_once,
+            ran_on=self._ran_on,
             lost_ms=lost_ms,
         )
 
@@ -127,9 +144,11 @@ class ItemRunner:
         return TextInstance(item, samples, rate_hz, self._config.unit)
 
     def _erased(self) -> int | None:
-        states = getattr(self._agent, "states", None)
-        flicker = getattr(states, "flicker", None)
-        return None if flicker is None else int(flicker.erased)
+        from engine.simuleval_bridge import EngineAgent
+
+        if not isinstance(self._agent, EngineAgent) or self._agent.states.flicker is None:
+            return None
+        return int(self._agent.states.flicker.erased)
 
 
 @contextmanager
@@ -150,15 +169,40 @@ def open_runner(config: RunConfig) -> Iterator[ItemRunner]:
     if config.unit == "spm":
         model = load_spm(config.spm_model)
         to_units = lambda text: pieces(model, text)  # noqa: E731
+    use_threads(config.threads)
     engine = spec.load(choice.load_options)
+    use_threads(config.threads)
     try:
         rate_hz = _rate(spec)
         kind = EngineAgent if speaks else SpeechToText
         agent = kind(engine, request, rate_hz, to_units)
-        yield ItemRunner(agent, config, rate_hz, text=True, speech=speaks)
+        yield ItemRunner(agent, config, rate_hz, text=True, speech=speaks, ran_on=machine())
         agent.states.close()
     finally:
         engine.close()
+
+
+def use_threads(count: int) -> None:
+    """For what is loaded from now on, and for torch also later."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(count)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(count)
+
+
+def machine() -> str:
+    """The processor and the system."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{_processor()}, {cores} of {os.cpu_count()} cores, {platform.platform()}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def _rate(spec: EngineSpec) -> int:
@@ -207,9 +251,9 @@ class _ForeignSegments:
 def _foreign(choice: AgentChoice, config: RunConfig) -> Iterator[ItemRunner]:
     """The agent, with a new process where the one before died of an item."""
     assert choice.foreign is not None
-    agent = _LastingAgent(choice.foreign)
+    agent = _LastingAgent(replace(choice.foreign, threads=config.threads))
     try:
-        target = agent.target_type
+        target = agent.description.target_type
         text, speech = "text" in target, "speech" in target
         if choice.request.task is not Task.S2ST:
             speech = False
@@ -223,7 +267,15 @@ def _foreign(choice: AgentChoice, config: RunConfig) -> Iterator[ItemRunner]:
                 f"The agent '{choice.foreign.agent}' writes {target}, not speech.",
                 hint="Evaluate it with --task s2tt.",
             )
-        yield ItemRunner(agent, config, config.source_rate_hz, text=text, speech=speech)
+        yield ItemRunner(
+            agent,
+            config,
+            config.source_rate_hz,
+            text=text,
+            speech=speech,
+            ran_on=f"{machine()}, agent on python {agent.description.python_version}, "
+            f"simuleval {agent.description.simuleval_version}",
+        )
     finally:
         agent.close()
 
@@ -234,7 +286,7 @@ class _LastingAgent:
     def __init__(self, config: ForeignAgentConfig) -> None:
         self._config = config
         self._process = AgentProcess(config)
-        self.target_type = self._process.wait_until_loaded().target_type
+        self.description = self._process.wait_until_loaded()
         self._is_sound = True
 
     def reset(self) -> None:

@@ -1,11 +1,10 @@
 """Items of a test set in this process, on several, or on Ray: the results are the same."""
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from audio_io.errors import S2stError
@@ -40,9 +39,9 @@ def run_here(items: Sequence[Item], config: RunConfig, watcher: Watcher) -> None
 def run_workers(
     items: Sequence[Item], config: RunConfig, count: int, watcher: Watcher, *, verbose: bool
 ) -> None:
-    """On `count` processes, each with an agent of its own and one thread for its mathematics. A
-    worker that is killed loses nothing: another takes its item."""
-    run_pool(items, _Work(_alone(config), verbose), count, _Relay(watcher))
+    """On `count` processes, each with an agent of its own. A worker that is killed loses nothing:
+    another takes its item."""
+    run_pool(items, _Work(config, verbose), count, _Relay(watcher))
 
 
 def run_on_ray(
@@ -68,17 +67,9 @@ def run_on_ray(
         what = " ".join(str(error).split())[:160]
         raise EngineError(f"Ray cannot be reached at '{address}' ({what}).") from error
     try:
-        _RayRun(ray, _alone(config), watcher).run(items, count)
+        _RayRun(ray, config, watcher).run(items, count)
     finally:
         ray.shutdown()
-
-
-def _alone(config: RunConfig) -> RunConfig:
-    """With one thread a worker, so that they do not get in each other's way."""
-    foreign = config.agent.foreign
-    if foreign is None:
-        return config
-    return replace(config, agent=replace(config.agent, foreign=replace(foreign, threads=1)))
 
 
 def _run(runner: ItemRunner, item: Item, sent: Callable[[float], None]) -> ItemResult:
@@ -123,18 +114,12 @@ class _Work:
 
     @contextmanager
     def open(self) -> Iterator[Do[Item]]:
-        one_thread()
         with open_runner(self.config) as runner:
 
             def do(item: Item, tell: Tell) -> ItemResult:
                 return _run(runner, item, _seldom(tell))
 
             yield do
-
-
-def one_thread() -> None:
-    """For the libraries that are loaded from now on."""
-    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 
 @dataclass(slots=True)
@@ -211,7 +196,6 @@ class _Actor:
     """A worker on Ray."""
 
     def __init__(self, config: RunConfig) -> None:
-        one_thread()
         self._config = config
         self._runner: ItemRunner | None = None
 

@@ -1,10 +1,9 @@
 """A finished run over a test set: what it came to, on what machine, and as a file."""
 
 import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,8 @@ class Summary:
     """Machine, versions, workers."""
     transcripts: Mapping[int, str] = field(default_factory=dict)
     """What a recogniser understood of the speech, by index of the item."""
+    sentences: tuple[tuple[str, str], ...] = ()
+    """Of talks: each reference, and what was cut out for it."""
 
     @property
     def done(self) -> tuple[ItemResult, ...]:
@@ -62,17 +63,22 @@ class Summary:
         return next((score.value for score in self.scores if score.name == name), None)
 
 
-def circumstances(workers: str) -> dict[str, str]:
-    """What a number depends on besides the run itself."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    machine = f"{_processor()}, {cores} of {os.cpu_count()} cores, {platform.platform()}"
+def circumstances(results: Sequence[ItemResult], threads: int) -> dict[str, str]:
+    """What the numbers depend on besides the run itself: as it was, not as it was asked."""
+    machines = dict.fromkeys(result.ran_on for result in results if result.ran_on)
+    workers = sorted({result.at_once for result in results if not result.error})
     versions = [f"python {platform.python_version()}"]
     for package in PACKAGES:
         try:
             versions.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             continue
-    return {"machine": machine, "workers": workers, "versions": ", ".join(versions)}
+    return {
+        "machine": "; ".join(machines) or "unknown",
+        "workers": ", ".join(map(str, workers)),
+        "threads": str(threads),
+        "versions": ", ".join(versions),
+    }
 
 
 def write_summary(summary: Summary) -> None:
@@ -87,6 +93,9 @@ def write_summary(summary: Summary) -> None:
         "scores": [asdict(score) for score in summary.scores],
         "per_item": {name: list(values) for name, values in summary.per_item.items()},
         "transcripts": dict(summary.transcripts),
+        "sentences": [list(pair) for pair in summary.sentences],
+        "references": [result.reference for result in summary.results],
+        "indices": [result.index for result in summary.results],
     }
     text = json.dumps(record, ensure_ascii=False, indent=1)
     write_text(summary.folder / NAME, text + "\n")
@@ -97,15 +106,21 @@ def read_summary(folder: Path) -> Summary:
     path = folder / NAME
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
+        kept = ResultJournal(folder).results()
+        references = dict(zip(record["indices"], record["references"], strict=True))
+        results = [
+            replace(kept[index], reference=reference) for index, reference in references.items()
+        ]
         return Summary(
             folder=folder,
             setting=str(record["setting"]),
             run=dict(record["run"]),
             scores=tuple(Score(**score) for score in record["scores"]),
             per_item=dict(record["per_item"]),
-            results=tuple(ResultJournal(folder).results().values()),
+            results=tuple(results),
             circumstances=dict(record["circumstances"]),
             transcripts={int(index): text for index, text in record["transcripts"].items()},
+            sentences=tuple((pair[0], pair[1]) for pair in record["sentences"]),
         )
     except OSError as error:
         raise UsageError(
@@ -113,13 +128,8 @@ def read_summary(folder: Path) -> Summary:
             hint="Name the folder that --output named.",
         ) from error
     except (ValueError, TypeError, KeyError) as error:
-        raise UsageError(f"'{path}' cannot be understood ({type(error).__name__}).") from error
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+        raise UsageError(
+            f"'{path}' and the results beside it do not belong together "
+            f"({type(error).__name__}: {error}).",
+            hint="--resume scores them again.",
+        ) from error

@@ -7,6 +7,7 @@ from pathlib import Path
 from audio_io.errors import ManifestError, S2stError
 from audio_io.manifest import ManifestRow, read_manifest
 from engine.languages import resolve_language
+from engine.metrics.normalise import normalise
 from engine.metrics.result import Item
 
 
@@ -39,16 +40,18 @@ class Languages:
 def from_manifest(
     path: Path,
     audio_root: Path | None,
-    reference_column: str | None,
+    reference_column: str,
     languages: Languages,
+    *,
+    is_scored: bool = True,
 ) -> TestSet:
-    """The rows of a manifest whose references stand in `reference_column`; None leaves items
-    without. Rows in other languages than those asked for are left out.
+    """The rows of a manifest whose references stand in `reference_column`; unless they are scored,
+    they may be missing. Rows in other languages than those asked for are left out.
 
     Raises:
         ManifestError: a column is missing, a recording does not exist, a reference is empty.
     """
-    needed = [reference_column] if reference_column is not None else []
+    needed = [reference_column] if is_scored else []
     rows = read_manifest(path, audio_root, needed=needed)
     pairs = [_pair(path, row, languages.transcribes) for row in rows]
     source = languages.source or _only([pair[0] for pair in pairs], path, "src_lang", "--src")
@@ -63,8 +66,11 @@ def from_manifest(
             written = " to ".join(code for code in pair if code is not None)
             left_out.append(f"line {row.line_number} ({row.id}) is in {written}")
             continue
-        reference = None if reference_column is None else row.columns[reference_column]
-        items.append(_item(path, row, index, target, reference, reference_column))
+        item = _item(path, row, index, target, row.columns.get(reference_column))
+        if is_scored:
+            where = f"{path}, line {row.line_number}"
+            _check_reference(where, item, reference_column, languages.transcribes)
+        items.append(item)
     if not items:
         raise ManifestError(
             f"{path} has no row of {source} to {target}.", hint=f"Of its rows, {left_out[0]}."
@@ -99,7 +105,6 @@ def _item(
     index: int,
     target: str,
     reference: str | None,
-    column: str | None,
 ) -> Item:
     where = f"{path}, line {row.line_number}"
     if not row.audio.is_file():
@@ -107,12 +112,20 @@ def _item(
             f"{where}: the recording '{row.columns['audio']}' is not there.",
             hint="Paths start at --audio-root-dir, or else at the manifest's folder.",
         )
-    if reference is not None and not reference.strip():
+    return Item(index, row.id, row.audio, target, reference or None, row.source_text or None)
+
+
+def _check_reference(where: str, item: Item, column: str, transcribes: bool) -> None:
+    text = item.reference or ""
+    if not text.strip():
         raise ManifestError(
             f"{where}: column '{column}' is empty.", hint="Fill it in, or leave the row out."
         )
-    source_text = row.source_text or None
-    return Item(index, row.id, row.audio, target, reference, source_text)
+    if transcribes and not normalise(text, item.target):
+        raise ManifestError(
+            f"{where}: column '{column}' holds no words ({text[:40]!r}).",
+            hint="Leave the row out: word errors are counted against words.",
+        )
 
 
 def _pair(path: Path, row: ManifestRow, transcribes: bool) -> tuple[str | None, str | None]:

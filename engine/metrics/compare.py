@@ -12,6 +12,8 @@ from engine.metrics.result import ItemResult
 from engine.metrics.scores import QUALITY, sacrebleu_metric
 
 SAMPLES = 1000
+LEAST_ITEMS = 10
+"""Resampling fewer says nothing."""
 SEED = 12345
 """sacreBLEU's own."""
 
@@ -25,7 +27,8 @@ class Difference:
     first: float
     second: float
     p_value: float | None
-    """Of the null hypothesis that they do not differ; None where all outputs are the same."""
+    """Of the null hypothesis that they do not differ; None where the scores are equal, or too few
+    items were compared."""
     interval: tuple[float, float] | None
     """95 % of the resampled differences, second minus first; None where sacreBLEU gives none."""
     method: str
@@ -42,6 +45,8 @@ class ComparedRun:
 
     results: Sequence[ItemResult]
     transcripts: Mapping[int, str]
+    sentences: Sequence[tuple[str, str]] = ()
+    """Of talks: each reference, and what was cut out for it. Then these are compared."""
 
 
 def compare_texts(
@@ -51,10 +56,14 @@ def compare_texts(
     word or character errors for WER and CER. Both runs hold the same items in the same order."""
     found = []
     items = first.results
-    texts = [
-        [result.text.text if result.text is not None else "" for result in run.results]
-        for run in (first, second)
-    ]
+    if first.sentences:
+        items = [_as_item(place, pair, first) for place, pair in enumerate(first.sentences)]
+        texts = [[text for _, text in run.sentences] for run in (first, second)]
+    else:
+        texts = [
+            [result.text.text if result.text is not None else "" for result in run.results]
+            for run in (first, second)
+        ]
     references = [result.reference or "" for result in items]
     for name in names:
         if name in ("BLEU", "chrF", "TER"):
@@ -69,6 +78,12 @@ def compare_texts(
             said = [normalise(item.reference or "", item.target) for item in items]
             found.append(replace(_sacrebleu("BLEU", heard, said, tokenizer), name=name))
     return found
+
+
+def _as_item(place: int, pair: tuple[str, str], run: ComparedRun) -> ItemResult:
+    """A sentence of a talk as an item of its own."""
+    target = run.results[0].target
+    return ItemResult(place, "", "", target, reference=pair[0], source_text=None)
 
 
 def compare_latencies(
@@ -96,13 +111,14 @@ def _sacrebleu(
     signatures, scores = test()
     (key,) = (key for key in scores if key != "System")
     before, after = (score for score in scores[key] if not isinstance(score, str))
-    same = texts[0] == texts[1]  # for which sacreBLEU's p is small
+    # Of two equal scores sacreBLEU's p is small, and of few items it means nothing.
+    tells = before.score != after.score and len(references) >= LEAST_ITEMS
     return Difference(
         name,
         QUALITY[name].unit,
         before.score,
         after.score,
-        None if same else after.p_value,
+        after.p_value if tells else None,
         None,
         f"sacrebleu {name}|{signatures[key].format()}",
         len(references),
@@ -123,12 +139,10 @@ def _errors(name: str, texts: Sequence[list[str]], items: Sequence[ItemResult]) 
             rows.append((errors, seen.hits + seen.substitutions + seen.deletions))
         counts.append(np.array(rows, dtype=np.float64))
     chosen = _resamples(len(items))
-    rates = [100 * run[chosen].sum(axis=1) for run in counts]
-    resampled = rates[1][:, 0] / rates[1][:, 1] - rates[0][:, 0] / rates[0][:, 1]
+    rates = [run[chosen].sum(axis=1) for run in counts]
+    resampled = 100 * (rates[1][:, 0] / rates[1][:, 1] - rates[0][:, 0] / rates[0][:, 1])
     whole = [100 * run[:, 0].sum() / run[:, 1].sum() for run in counts]
-    return _difference(
-        name, "%", float(whole[0]), float(whole[1]), 100 * resampled, "items", len(items)
-    )
+    return _difference(name, "%", float(whole[0]), float(whole[1]), resampled, "items", len(items))
 
 
 def _resamples(items: int) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
@@ -145,18 +159,17 @@ def _difference(
     items: int,
 ) -> Difference:
     low, high = np.percentile(resampled, [2.5, 97.5])
-    # As sacreBLEU counts it: how often the resampled differences exceed their mean by more.
-    strays = np.abs(resampled) - np.abs(resampled).mean()
-    p_value = (int(np.sum(strays > abs(second - first))) + 1) / (len(resampled) + 1)
-    same = not resampled.any()
+    # Two-sided: how often the resampled differences stray from their mean by as much.
+    strays = np.abs(resampled - resampled.mean())
+    p_value = (int(np.sum(strays >= abs(second - first))) + 1) / (len(resampled) + 1)
     return Difference(
         name,
         unit,
         first,
         second,
-        None if same else p_value,
+        p_value if first != second and items >= LEAST_ITEMS else None,
         (float(low), float(high)),
-        f"paired bootstrap over {what}, {SAMPLES} samples, seed {SEED}",
+        f"two-sided paired bootstrap over {what}, {SAMPLES} samples, seed {SEED}",
         items,
     )
 

@@ -76,6 +76,10 @@ class ItemResult:
     """None where no speech was asked for."""
     compute_ms: float = 0.0
     """Clock time the engine needed for the whole item."""
+    at_once: int = 1
+    """How many items were at work then."""
+    ran_on: str = ""
+    """The machine, and for a foreign agent its Python and SimulEval."""
     lost_ms: float = 0.0
     """Source sound that could not be read."""
     error: str = ""

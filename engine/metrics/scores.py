@@ -17,6 +17,7 @@ from engine.metrics.normalise import NAME as NORMALISER
 from engine.metrics.normalise import normalise
 from engine.metrics.result import ItemResult
 
+CONTENDED = "recordings ran at once and were in each other's way"
 _CLOCKED = ("RTF",)
 """Metrics that always read the clock."""
 
@@ -106,6 +107,8 @@ class ScoreConfig:
     spm_model: Path | None = None
     computation_aware: bool = False
     """Whether each latency is also given with the time the engine computed."""
+    contended: bool = False
+    """Whether times count although items ran at once."""
     bleu_tokenizer: str | None = None
     """sacreBLEU's; None takes 13a, zh for Chinese, char for other languages without spaces."""
 
@@ -161,7 +164,9 @@ def score(
         measured = [value for value in values if value is not None]
         settings = _latency_settings(name, config)
         unit = LATENCY[name.removesuffix("_CA")].unit
-        if measured:
+        if reads_clock(name) and not config.contended and any(r.at_once > 1 for r in done):
+            scores.append(Score(name, None, unit, settings, 0, CONTENDED))
+        elif measured:
             scores.append(Score(name, statistics.mean(measured), unit, settings, len(measured)))
         else:
             reason = _no_latency(name, done)
@@ -268,7 +273,7 @@ def sacrebleu_metric(name: str, tokenizer: str) -> Any:
         )
     try:
         return BLEU(tokenize=tokenizer)
-    except (ImportError, RuntimeError) as error:
+    except (ImportError, RuntimeError, OSError) as error:  # some are fetched
         what = " ".join(str(error).split())[:160]
         raise UsageError(
             f"sacreBLEU's tokenizer '{tokenizer}' is not installed ({what})."

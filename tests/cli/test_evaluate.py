@@ -286,7 +286,9 @@ def test_runs_are_compared_with_confidence(once: Path, tmp_path: Path) -> None:
 
     assert ran.code == 0, ran.err
     rows = {line.split()[0]: line for line in ran.out.splitlines() if line[:1].isupper()}
-    assert "B is better" in rows["TER"] or float(rows["TER"].split()[-1]) > 0
+    assert "too few" in rows["TER"]  # four recordings tell nothing
+    assert "+" in rows["AL"] or "-" in rows["AL"]
+    assert "RTF: not compared" not in ran.out
     assert "bs:1000" in ran.out and "seed:12345" in ran.out
     assert same.out.count("the same") >= 10
 
@@ -323,6 +325,175 @@ def test_a_foreign_agent_that_dies_of_one_item_fails_only_that(tmp_path: Path) -
     assert "2 of 3 recordings" in ran.out
 
 
+def folder_of(tmp_path: Path, *names: str) -> Path:
+    """Noise under these names, and a manifest of it."""
+    chance = np.random.default_rng(0)
+    for name in names:
+        soundfile.write(tmp_path / f"{name}.wav", 0.1 * chance.standard_normal(16_000), 16_000)
+    rows = "".join(f"{name}\t{name}.wav\t1 second\n" for name in names)
+    (tmp_path / "t.tsv").write_text("id\taudio\ttgt_text\n" + rows)
+    return tmp_path / "t.tsv"
+
+
+COUNT = ("--agent", AGENTS / "counter.py", *QUIET)
+
+
+def test_overwriting_removes_nothing_but_an_evaluations_own(tmp_path: Path) -> None:
+    manifest, out = folder_of(tmp_path, "a", "b"), tmp_path / "out"
+    assert s2st("evaluate", "--data-file", manifest, "-o", out, *COUNT).code == 0
+    (out / "wavs").mkdir()
+    (out / "wavs" / "mine.wav").write_bytes(b"mine")
+    (out / "notes.txt").write_text("mine")
+
+    ran = s2st("evaluate", "--data-file", manifest, "-o", out, *COUNT, "--overwrite")
+
+    assert ran.code == 0, ran.err
+    assert (out / "wavs" / "mine.wav").read_bytes() == b"mine"
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_a_folder_of_something_else_is_never_taken(tmp_path: Path) -> None:
+    manifest = folder_of(tmp_path, "a")
+    (tmp_path / "project" / "wavs").mkdir(parents=True)
+
+    ran = inside(
+        *("evaluate", "--data-file", manifest, "-o", tmp_path / "project", *COUNT, "--overwrite")
+    )
+
+    assert ran.code == 2
+    assert "holds 'wavs', which is not of an evaluation" in ran.err
+
+
+def test_recordings_are_not_kept_where_speech_is_written(tmp_path: Path) -> None:
+    (tmp_path / "out" / "wavs").mkdir(parents=True)
+    manifest = folder_of(tmp_path / "out" / "wavs", "a")
+    (tmp_path / "out" / "results.jsonl").write_text("")
+
+    ran = inside("evaluate", "--data-file", manifest, "-o", tmp_path / "out", *COUNT)
+
+    assert ran.code == 2
+    assert "lies where speech would be written" in ran.err
+
+
+def test_what_was_only_run_can_be_scored_later_with_other_references(tmp_path: Path) -> None:
+    manifest, out = folder_of(tmp_path, "a"), tmp_path / "out"
+    words = ("evaluate", "--data-file", manifest, "-o", out, *COUNT)
+    assert s2st(*words, "--no-scoring").code == 0
+    assert '"reference": "1 second"' in (out / "instances.log").read_text()
+    manifest.write_text(manifest.read_text().replace("1 second", "something else"))
+
+    ran = s2st(*words, "--resume", "--json", "--quality-metrics", "TER")
+
+    # "1 second" three times, against two other words.
+    assert scores(ran)["TER"] == pytest.approx(300.0)
+
+
+def test_times_of_items_that_ran_at_once_are_not_scored_afterwards(tmp_path: Path) -> None:
+    manifest, out = folder_of(tmp_path, "a", "b"), tmp_path / "out"
+    words = ("evaluate", "--data-file", manifest, "-o", out, *COUNT)
+    assert s2st(*words, "--jobs", 2).code == 0
+
+    ran = inside(*words, "--resume", "--computation-aware", "--latency-metrics", "AL,RTF", "--json")
+
+    seen = scores(ran)
+    assert seen["AL"] is not None
+    assert seen["AL_CA"] is None and seen["RTF"] is None
+    assert read_summary(out)["circumstances"]["workers"] == "2"
+
+
+def test_other_recordings_are_not_resumed_and_moved_ones_are(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    manifest, out = folder_of(tmp_path / "here", "a", "b"), tmp_path / "out"
+    words = ("evaluate", "-o", out, *COUNT, "--resume", "--data-file")
+    assert s2st("evaluate", "-o", out, *COUNT, "--data-file", manifest).code == 0
+    (tmp_path / "here").rename(tmp_path / "there")
+    moved = tmp_path / "there" / "t.tsv"
+
+    assert inside(*words, moved).code == 0
+    sound = tmp_path / "there" / "a.wav"
+    sound.write_bytes(sound.read_bytes()[:-2] + b"\1\1")
+    changed = inside(*words, moved)
+
+    assert changed.code == 2
+    assert "was run over other recordings" in changed.err
+
+
+def test_another_agent_of_the_same_name_does_not_go_on(tmp_path: Path) -> None:
+    manifest, out = folder_of(tmp_path, "a"), tmp_path / "out"
+    agent = tmp_path / "agent.py"
+    agent.write_text((AGENTS / "counter.py").read_text())
+    words = ("evaluate", "--data-file", manifest, "-o", out, "--agent", agent, *QUIET)
+    assert s2st(*words).code == 0
+    agent.write_text(agent.read_text() + "# changed\n")
+
+    ran = inside(*words, "--resume")
+
+    assert ran.code == 2
+    assert "another agent_file" in ran.err
+
+
+def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    from cli.evaluate_folder import claimed
+
+    manifest, out = folder_of(tmp_path, "a"), tmp_path / "out"
+    with claimed(out):
+        ran = s2st("evaluate", "--data-file", manifest, "-o", out, *COUNT)
+
+    assert ran.code == 2
+    assert "Another evaluation is writing to" in ran.err
+
+
+def test_scores_do_not_outlive_the_results_they_are_of(tmp_path: Path) -> None:
+    manifest, out = folder_of(tmp_path, "a"), tmp_path / "out"
+    words = ("evaluate", "--data-file", manifest, "-o", out, *COUNT)
+    assert s2st(*words).code == 0
+    assert (out / "summary.json").is_file() and (out / "report.html").is_file()
+
+    assert s2st(*words, "--overwrite", "--no-scoring").code == 0
+
+    assert not (out / "summary.json").exists()
+    assert not (out / "report.html").exists()
+
+
+def test_a_summary_without_its_results_is_refused(tmp_path: Path) -> None:
+    manifest, out = folder_of(tmp_path, "a"), tmp_path / "out"
+    assert s2st("evaluate", "--data-file", manifest, "-o", out, *COUNT).code == 0
+    (out / "results.jsonl").unlink()
+
+    ran = inside("evaluate", "--compare", out, out)
+
+    assert ran.code == 2
+    assert "do not belong together" in ran.err
+
+
+def test_talks_are_compared_by_their_sentences(tmp_path: Path) -> None:
+    manifest = folder_of(tmp_path, "a")
+    seg = "".join(f"a.wav\t{start}\t0.5\t1 second\n" for start in (0, 0.5))
+    (tmp_path / "seg.tsv").write_text("audio\toffset\tduration\ttgt_text\n" + seg)
+    for name, size in (("one", 320), ("two", 500)):
+        ran = s2st(
+            *("evaluate", "--data-file", manifest, "-o", tmp_path / name, *COUNT),
+            *("--segmentation", tmp_path / "seg.tsv", "--source-segment-size", size),
+        )
+        assert ran.code == 0, ran.err
+
+    ran = inside("evaluate", "--compare", tmp_path / "one", tmp_path / "two", "--json")
+
+    found = {record["name"]: record for record in map(json.loads, ran.out.splitlines())}
+    for name, folder in (("first", "one"), ("second", "two")):
+        stored = values_in(tmp_path / folder)
+        assert found["chrF"][name] == pytest.approx(stored["chrF"], abs=1e-6)
+
+
+def test_the_target_may_come_from_the_environment(tmp_path: Path) -> None:
+    ran = s2st(
+        *("evaluate", "--data-file", folder_of(tmp_path, "a"), "--json", *COUNT),
+        env={"S2ST_TGT": "cat"},
+    )
+
+    assert json.loads(ran.out)["tgt"] == "cat"
+
+
 BAD = [
     ([], "Name a test set"),
     (["--data-file", "gone.tsv"], "gone.tsv does not exist"),
@@ -342,6 +513,14 @@ BAD = [
     (["--data-file", "good.tsv", "--sweep", "x"], "is not NAME=VALUE"),
     (["--data-file", "good.tsv", "--sweep", "x=1"], "knows no 'x'"),
     (["--data-file", "good.tsv", "--sweep", "max_utterance_ms=1"], "less than 1000"),
+    (["--data-file", "good.tsv", "--sweep", "max_utterance_ms=../../x"], "cannot name a folder"),
+    (["--data-file", "good.tsv", "--sweep", "/tmp/x=1"], "is no name of a setting"),
+    (["--data-file", "good.tsv", "--sweep", "min_confidence=nan"], "cannot be nan"),
+    (["--data-file", "good.tsv", "--sweep", "min_confidence=5"], "cannot be 5"),
+    (["--data-file", "good.tsv", "--asr-model", ""], "takes the name or the folder"),
+    (["--data-file", "good.tsv", "--engine", "cascade", "--agent", "x.py"], "Give one of them"),
+    (["--data-file", "marks.tsv", "--task", "asr"], "line 2: column 'src_text' holds no words"),
+    (["--compare", "a", "b", "-o", "c"], "runs nothing"),
     (["--data-file", "good.tsv", "--agent-args", "--x"], "is about an agent"),
     (["--data-file", "good.tsv", "--agent", "gone.py"], "no agent file"),
     (["--data-file", "good.tsv", "--start-index", 7], "They go from 0 to 0"),
@@ -369,6 +548,7 @@ def test_what_cannot_be_is_one_clear_line(
     Path("pairs.tsv").write_text(
         "id\taudio\ttgt_lang\ttgt_text\na\ta.wav\tspa\tuno\nb\ta.wav\tcat\tu\n"
     )
+    Path("marks.tsv").write_text("audio\tsrc_text\na.wav\t...\n")
     Path("list.txt").write_text("a.wav\na.wav\n")
     Path("short.txt").write_text("uno\n")
 

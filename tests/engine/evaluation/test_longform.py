@@ -75,7 +75,7 @@ def test_random_talks_score_as_omnisteval_scores_the_files(seed: int, tmp_path: 
     config = ScoreConfig(("BLEU", "chrF"), (), "spa", computation_aware=True)
     ours = {
         each.name: each.value
-        for each in score_talks(talks, read_segmentation(seg, refs, "tgt_text"), config)
+        for each in score_talks(talks, read_segmentation(seg, refs, "tgt_text"), config)[0]
     }
 
     assert ours["BLEU"] == pytest.approx(theirs["bleu"], abs=1e-6)
@@ -104,7 +104,7 @@ def test_a_sentence_written_when_it_is_over_lags_by_half_of_it(tmp_path: Path) -
     (tmp_path / "seg.tsv").write_text("audio\toffset\tduration\ttgt_text\n" + rows)
 
     sentences = read_segmentation(tmp_path / "seg.tsv", None, "tgt_text")
-    seen = {s.name: s for s in score_talks([item], sentences, ScoreConfig(("BLEU",), (), "spa"))}
+    seen = {s.name: s for s in score_talks([item], sentences, ScoreConfig(("BLEU",), (), "spa"))[0]}
 
     assert seen["LongYAAL"].value == pytest.approx((2000 + 1500 + 1000 + 500) / 4)
     assert seen["BLEU"].value == pytest.approx(100.0)
@@ -114,7 +114,7 @@ def test_a_sentence_written_when_it_is_over_lags_by_half_of_it(tmp_path: Path) -
 def test_a_talk_of_which_nothing_was_written_has_no_score(tmp_path: Path) -> None:
     failed = ItemResult(0, "t", "t.wav", "spa", None, None, error="it broke")
 
-    scores = score_talks([failed], [], ScoreConfig(("BLEU",), (), "spa"))
+    scores, _ = score_talks([failed], [], ScoreConfig(("BLEU",), (), "spa"))
 
     assert all(each.value is None and each.reason for each in scores)
 
