@@ -8,7 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from audio_io.errors import S2stError, UsageError
-from cli import config, devices, doctor, evaluate, file, languages, live
+from cli import config, devices, doctor, evaluate, file, languages, live, models
 from cli.verbosity import is_verbose, set_verbose
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command()(devices.devices)
 app.command()(languages.languages)
 app.command()(doctor.doctor)
+app.add_typer(models.app, name="models")
 app.command(name="config")(config.config)
 
 

@@ -1,19 +1,16 @@
 """`AgentProcess`: a SimulEval agent in a process of its own, of this Python or of another.
 
 Such an agent may want versions that do not go with ours, may crash, and keeps one stream's memory
-in itself. So each runs apart; `engine.agent_worker` is what runs there.
+in itself. So each runs apart: `agent_program` starts and ends it, `agent_worker` is what runs
+there, and here is how they talk.
 """
 
 import contextlib
 import json
 import logging
-import os
-import shlex
+import multiprocessing
 import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,9 +21,10 @@ import numpy as np
 
 from audio_io.chunk import Samples
 from audio_io.errors import UsageError
-from engine import agent_worker
-from engine.agent_death import how_it_ended, last_words, python_problem
+from engine.agent_death import how_it_ended
 from engine.agent_port import GLANCE_S, AgentPort
+from engine.agent_program import AgentProgram
+from engine.agent_speech import check_speech
 from engine.agent_worker import FrameError, is_file, one_line, pack_frame, read_frame
 from engine.errors import EngineError
 
@@ -105,14 +103,9 @@ class AgentProcess:
         self._config = config
         self._description: AgentDescription | None = None
         self._connection: socket.socket | None = None
-        self._failed = False
-        """Whether the log is worth keeping."""
         self._asked = False
         """Whether an answer to a question is still to come."""
         self._closed = False
-        self._python = config.python or sys.executable
-        if os.sep in self._python:  # otherwise a name to be found on PATH
-            self._python = str(Path(self._python).expanduser().absolute())
         agent = config.agent
         if config.is_file:
             path = Path(agent).expanduser()
@@ -129,7 +122,9 @@ class AgentProcess:
             "device": config.device,
         }
         try:
-            self._start(json.dumps(order).encode() + b"\n")
+            self._program = AgentProgram(
+                json.dumps(order).encode() + b"\n", config.python, config.log, config.threads
+            )
         except BaseException:
             self._port.close()
             raise
@@ -137,12 +132,12 @@ class AgentProcess:
     @property
     def is_alive(self) -> bool:
         """Whether it can be asked. A step that was broken off, as by Ctrl-C, spoils it."""
-        return not (self._closed or self._asked) and self._process.poll() is None
+        return not (self._closed or self._asked) and self._program.exit_code is None
 
     @property
     def log(self) -> Path:
         """Where what the agent prints is."""
-        return self._log
+        return self._program.log
 
     def wait_until_loaded(self) -> AgentDescription:
         """May be called again. Raises `EngineError` with what kept it from loading."""
@@ -157,7 +152,7 @@ class AgentProcess:
                 answer, _ = read_frame(lambda count: self._read(count, deadline_s))
                 self._description = self._loaded(answer)
         except BaseException:  # Ctrl-C too: its answer would come when nobody waits for it
-            self._kill()
+            self._program.kill()
             raise
         return self._description
 
@@ -190,7 +185,8 @@ class AgentProcess:
         return self._ask(question, np.ascontiguousarray(samples, dtype="<f4").tobytes())
 
     def close(self) -> None:
-        """Ends the process, and waits for that. May be called twice, and from any thread."""
+        """Ends the process and those it started, and waits for that. May be called twice, and from
+        any thread."""
         if self._closed:
             return
         self._closed = True
@@ -200,65 +196,18 @@ class AgentProcess:
                 self._connection.shutdown(socket.SHUT_RDWR)  # wakes whoever reads from it
         self._port.close()
         if idle:  # it leaves by itself
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(GRACE_S)
-        self._signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(GRACE_S)
-        self._kill()
+            self._program.wait(GRACE_S)
+        self._program.signal(signal.SIGTERM)
+        self._program.wait(GRACE_S)
+        self._program.close()
         if self._connection is not None:
             self._connection.close()
-        if self._config.log is None and not self._failed:
-            self._log.unlink(missing_ok=True)
-
-    def _start(self, order: bytes) -> None:
-        environment = dict(os.environ, PYTHONUNBUFFERED="1", PYTHONIOENCODING="utf-8")
-        if self._config.python is not None:
-            environment.pop("PYTHONHOME", None)  # ours
-        if self._config.threads is not None:
-            environment["OMP_NUM_THREADS"] = environment["MKL_NUM_THREADS"] = str(
-                self._config.threads
-            )
-        if self._config.log is None:
-            handle, name = tempfile.mkstemp(prefix="s2st-agent-", suffix=".log")
-            os.close(handle)
-            self._log = Path(name)
-        else:
-            self._log = self._config.log.absolute()
-        try:
-            with self._log.open("ab") as output:
-                self._log_start = output.tell()
-                self._process = subprocess.Popen(
-                    [self._python, agent_worker.__file__],
-                    stdin=subprocess.PIPE,
-                    stdout=output,
-                    stderr=output,
-                    env=environment,
-                    start_new_session=True,  # Ctrl-C in the terminal is not for it
-                )
-        except OSError as error:
-            if self._config.log is None:
-                self._log.unlink(missing_ok=True)
-            if error.filename != self._python:
-                raise EngineError(
-                    f"The agent's log '{self._log}' cannot be written: {error.strerror}."
-                ) from error
-            reason = one_line(error.strerror or str(error))
-            raise EngineError(
-                f"'{self._python}' cannot be run as the agent's Python: {reason}.",
-                hint=self._install_hint("PATH"),
-            ) from error
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # it ended at once, as waiting for it will tell
-            self._process.stdin.write(order)
-            self._process.stdin.flush()
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
 
     def _accept(self, deadline_s: float) -> socket.socket:
         def go_on() -> None:
-            if self._closed or self._process.poll() is not None:
+            if self._closed or self._program.exit_code is not None:
                 raise _EndedError
+            _check_parent()
             if time.monotonic() > deadline_s:
                 raise _TimedOutError
 
@@ -282,10 +231,10 @@ class AgentProcess:
                     str(answer["python_version"]),
                 )
             case "no_package":
-                self._failed = True
+                self._program.keep_log = True
                 raise EngineError(
                     f"The agent's Python lacks what it needs ({told}).",
-                    hint=self._install_hint(self._python),
+                    hint=self._program.install_hint(),
                 )
             case "wrong_options":
                 raise self._failure(f"The agent '{agent}' does not take its options: {told}.")
@@ -307,13 +256,17 @@ class AgentProcess:
         with self._told(f"did not answer within {limit_s:g} s"):
             self._send(frame, limit_s)
             answer, sound = read_frame(lambda count: self._read(count, deadline_s))
-            parts = _parts(answer, sound) if answer["kind"] == "done" else []
+            parts = list(_parts(answer, sound)) if answer["kind"] == "done" else []
         self._asked = False
+        agent = self._config.agent
         if answer["kind"] != "done":
             logger.debug("%s", answer.get("traceback"))
             told = str(answer.get("error")).rstrip(".")
-            raise self._failure(f"The agent '{self._config.agent}' failed: {told}.")
-        return parts
+            raise self._failure(f"The agent '{agent}' failed: {told}.")
+        try:
+            return [part.written() for part in parts]
+        except ValueError as error:
+            raise self._failure(f"The agent '{agent}' failed: {error}.") from error
 
     def _send(self, frame: bytes, limit_s: float) -> None:
         assert self._connection is not None
@@ -341,7 +294,9 @@ class AgentProcess:
             except TimeoutError:
                 if ended:
                     raise _EndedError from None
-                ended = self._process.poll() is not None  # once more: its last words may be there
+                _check_parent()
+                # Once more after it has ended: its last words may be there.
+                ended = self._program.exit_code is not None
                 continue
             except OSError as error:
                 raise _EndedError from error
@@ -359,49 +314,36 @@ class AgentProcess:
             raise self._stopped(too_late) from None
         except _EndedError:
             raise self._death() from None
+        except _OrphanedError:
+            raise self._stopped("was ended: nobody waits for it any more") from None
         except (ValueError, KeyError, TypeError) as error:
             raise self._stopped(f"does not answer as it should ({one_line(str(error))})") from error
 
     def _failure(self, message: str) -> EngineError:
         """What the agent did wrong, with the way to its log."""
-        self._failed = True
-        return EngineError(one_line(message), hint=f"Its log: {self._log}")
+        self._program.keep_log = True
+        return EngineError(one_line(message), hint=f"Its log: {self._program.log}")
 
     def _stopped(self, what: str) -> EngineError:
         """It cannot be used any more: the process is killed."""
-        self._kill()
+        self._program.kill()
         return self._failure(f"The agent '{self._config.agent}' {what}.")
 
     def _death(self) -> EngineError:
         """It ended, or its connection did: why, as far as can be seen."""
         if self._closed:
             return EngineError(f"The agent '{self._config.agent}' was closed.")
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(GRACE_S)
-        code = self._process.poll()
-        self._kill()
+        self._program.wait(GRACE_S)
+        code = self._program.exit_code
+        self._program.kill()
         if self._connection is None:
-            problem = python_problem(self._python)
-            if problem:
-                self._failed = True
-                return EngineError(problem, hint=self._install_hint("PATH"))
-        said = last_words(self._log, self._log_start).rstrip(".")
+            problem = self._program.python_problem()
+            if problem is not None:
+                self._program.keep_log = True
+                return problem
+        said = self._program.last_words().rstrip(".")
         told = f"{how_it_ended(code)}); it last said: {said}" if said else f"{how_it_ended(code)})"
         return self._failure(f"The agent '{self._config.agent}' ended ({told}.")
-
-    def _signal(self, number: int) -> None:
-        """To the process and those it started; they are a group of their own."""
-        if self._process.poll() is None:  # not waited for yet, so its number is still its own
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, number)
-
-    def _kill(self) -> None:
-        self._signal(signal.SIGKILL)
-        self._process.wait()
-
-    @staticmethod
-    def _install_hint(python: str) -> str:
-        return f"Type: {shlex.quote(python)} -m pip install simuleval==1.1.4 numpy"
 
 
 class _TimedOutError(Exception):
@@ -412,15 +354,40 @@ class _EndedError(Exception):
     """The process, or the connection to it, has ended."""
 
 
-def _parts(answer: dict[str, Any], sound: bytes) -> list[Written]:
-    parts: list[Written] = []
+class _OrphanedError(Exception):
+    """Whoever had this process ask is gone."""
+
+
+def _check_parent() -> None:
+    """A worker of a run that was killed would wait for the agent as long as that may take."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        raise _OrphanedError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """What the agent's process sent as one `Written`, before anything is checked."""
+
+    text: str | None
+    samples: Samples | None
+    sample_rate: float
+    finished: bool
+
+    def written(self) -> Written:
+        rate_hz = 0 if self.samples is None else check_speech(self.samples, self.sample_rate)
+        return Written(self.text, self.samples, rate_hz, self.finished)
+
+
+def _parts(answer: dict[str, Any], sound: bytes) -> Iterator[_Part]:
     position = 0
-    for text, size, rate_hz, finished in answer["parts"]:
+    for text, size, sample_rate, finished in answer["parts"]:
+        if not (text is None or isinstance(text, str)):
+            raise FrameError("its text is not text")
         samples = None
         if size:
             samples = np.frombuffer(sound, "<f4", size // 4, position).astype(np.float32)
             position += size
-        parts.append(Written(text, samples, int(rate_hz), bool(finished)))
+        yield _Part(text, samples, float(sample_rate), bool(finished))
     if position != len(sound):
         raise FrameError("the sound does not fit the answer")
-    return parts

@@ -1,9 +1,11 @@
 """Runs one SimulEval agent for another process: `PYTHON agent_worker.py`, order on standard input.
 
-The one file of ours that runs in the agent's own Python, which may be 3.8 and has numpy and
-simuleval, but not this package. Standard output and standard error belong to the agent: they go
-to a log. Questions and answers cross a socket in frames: two unsigned 32-bit lengths, little
-endian, then that many bytes of JSON and that many bytes of float32 samples, little endian.
+It runs in the agent's own Python, which may be 3.8 and has numpy and simuleval, but not this
+package: that is why it is one file, however long. Standard output and standard error belong to the
+agent: they go to a log. Questions and answers cross a socket in frames: two unsigned 32-bit
+lengths, little endian, then that many bytes of JSON and that many bytes of float32 samples, little
+endian. Whoever starts it makes it the first of a process group and keeps the standard input open:
+the group is killed when that ends.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ if __name__ == "__main__":
     del sys.path[0]  # this file's folder: its neighbours must not be taken for other modules
 
 import argparse
+import contextlib
+import fcntl
 import importlib
 import importlib.util
 import inspect
@@ -24,6 +28,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 import traceback
 from typing import Any, Callable, Iterator, NoReturn  # noqa: UP035  (Python 3.8)
 
@@ -36,7 +41,9 @@ MODULE_NAME = "s2st_agent_file"
 WAYS_TO_ANSWER = ("policy", "pop", "pushpop")
 """Methods of which an agent has at least one of its own."""
 LEAVE_S = 3.0
-"""How long threads of the agent may go on once nobody asks any more."""
+"""How long the agent may go on once nobody asks any more."""
+GLANCE_S = 0.25
+"""How often it is looked whether anybody is still there."""
 
 
 class FrameError(ValueError):
@@ -225,17 +232,15 @@ def step(agent: Any, message: dict[str, Any], samples: bytes) -> tuple[list[Any]
         segment = EmptySegment(index=message["sent_ms"], finished=message["finished"])
     parts: list[Any] = []
     sounds: list[bytes] = []
-    for content, rate_hz, finished in _written(agent.pushpop(segment)):
-        text = content if isinstance(content, str) and content else None
-        sound = b"" if isinstance(content, str) else _as_samples(content)
-        if sound and rate_hz <= 0:
-            raise ValueError("the agent wrote speech without a sample rate")
-        parts.append([text, len(sound), rate_hz, finished])
+    for content, sample_rate, finished in _written(agent.pushpop(segment)):
+        text = content if isinstance(content, str) else None
+        sound = _as_samples(content) if text is None else b""
+        parts.append([text, len(sound), sample_rate, finished])
         sounds.append(sound)
     return parts, b"".join(sounds)
 
 
-def _written(answer: Any) -> Iterator[tuple[Any, int, bool]]:
+def _written(answer: Any) -> Iterator[tuple[Any, float, bool]]:
     """Content, sample rate and whether the agent is through, of each segment in an answer."""
     if isinstance(answer, (list, tuple)):  # of a tree of agents
         for each in answer:
@@ -244,13 +249,26 @@ def _written(answer: Any) -> Iterator[tuple[Any, int, bool]]:
         both = [answer.text_segment, answer.speech_segment]
         parts = [part for each in both if each is not None for part in _written(each)]
         through = any(finished for _, _, finished in parts)
-        for content, rate_hz, _ in parts:
-            yield content, rate_hz, through
-    elif answer.is_empty or answer.content is None:
-        yield (), 0, bool(answer.finished)
+        for content, sample_rate, _ in parts:
+            yield content, sample_rate, through
+    elif answer.is_empty or answer.content is None or _is_nothing(answer.content):
+        yield (), 0.0, bool(answer.finished)
     else:
-        rate_hz = int(getattr(answer, "sample_rate", 0) or 0)
-        yield answer.content, rate_hz, bool(answer.finished)
+        _check_kind(answer.content, getattr(answer, "data_type", None))
+        sample_rate = float(getattr(answer, "sample_rate", None) or 0)
+        yield answer.content, sample_rate, bool(answer.finished)
+
+
+def _is_nothing(content: Any) -> bool:
+    return isinstance(content, (str, list, tuple)) and not content
+
+
+def _check_kind(content: Any, kind: str | None) -> None:
+    """What is sent as text must be text, and what is sent as speech must not be."""
+    if kind == "text" and not isinstance(content, str):
+        raise ValueError(f"the agent wrote text that is no str but {type(content).__name__}")
+    if kind == "speech" and isinstance(content, str):
+        raise ValueError(f"the agent wrote text as speech: {content[:40]!r}")
 
 
 def _as_samples(content: Any) -> bytes:
@@ -347,8 +365,6 @@ def _serve(line: _Line, agent: Any) -> None:
     while True:
         message, samples = line.receive()
         try:
-            if message["do"] == "end":
-                return
             if message["do"] == "reset":
                 agent.reset()
                 line.send({"kind": "done", "parts": []})
@@ -363,19 +379,49 @@ def _serve(line: _Line, agent: Any) -> None:
 
 def _take_order() -> dict[str, Any]:
     order: dict[str, Any] = json.loads(sys.stdin.buffer.readline(JSON_LIMIT_BYTES))
+    _end_with(os.dup(0))
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)  # an agent that asks a question hears nothing
     os.close(nothing)
     return order
 
 
-def _connect(port: int, token: str) -> _Line:
+def _end_with(pipe: int) -> None:
+    """Has Linux kill the group when the other end of a pipe is closed, were it in the middle of
+    native code. Nothing comes through the pipe any more."""
+    with contextlib.suppress(AttributeError, OSError):
+        fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def _watch(connection: socket.socket, parent: int) -> None:
+    """Kills the group at once when the process that started it is gone, and after a while when
+    that one only hung up: then it may end it more gently."""
+    alone_s = 0.0
+    while os.getppid() == parent and alone_s < LEAVE_S:
+        time.sleep(GLANCE_S)
+        alone_s = alone_s + GLANCE_S if _is_hung_up(connection) else 0.0
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def _is_hung_up(connection: socket.socket) -> bool:
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)  # takes nothing away
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def _connect(port: int, token: str, parent: int) -> _Line:
     try:
         connection = socket.create_connection(("127.0.0.1", port))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(token.encode())
     except OSError as error:
         raise _Gone from error
+    threading.Thread(target=_watch, args=(connection, parent), daemon=True).start()
     return _Line(connection)
 
 
@@ -383,18 +429,15 @@ def main() -> None:
     if sys.version_info < OLDEST_PYTHON:
         sys.exit("this Python is too old: " + platform.python_version())
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whoever started it may have ignored it
+    parent = os.getppid()
     order = _take_order()
     try:
-        line = _connect(order.pop("port"), order.pop("token"))
+        line = _connect(order.pop("port"), order.pop("token"), parent)
         agent = _load(line, order)
         if agent is not None:
             _serve(line, agent)
     except _Gone:
-        pass
-    # Threads of the agent that never end would keep this process after its work is done.
-    last_call = threading.Timer(LEAVE_S, os._exit, [0])
-    last_call.daemon = True
-    last_call.start()
+        pass  # threads of the agent that never end meet the end of the watch
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ Every text and sound event names its utterance (counted from 0 in one stream), i
 its span in source time, in seconds from the start of the stream.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from audio_io.chunk import AudioChunk
 
@@ -135,6 +136,18 @@ class AudioLost:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class EngineTrace:
+    """Everything that one step of an engine came to, for those who study it."""
+
+    utterance: int
+    language: str
+    start_s: float
+    end_s: float
+    record: Mapping[str, Any]
+    """The engine's own names; JSON's types."""
+
+
 Event: TypeAlias = (
     SourceText
     | TargetText
@@ -144,6 +157,7 @@ Event: TypeAlias = (
     | SpeechPlayed
     | UtteranceEnded
     | AudioLost
+    | EngineTrace
 )
 
 
@@ -174,5 +188,6 @@ EVENT_TYPES = {
     SpeechPlayed: "speech_played",
     UtteranceEnded: "utterance_ended",
     AudioLost: "audio_lost",
+    EngineTrace: "engine_trace",
 }
 """The name of each kind of event where events are written down."""

@@ -193,7 +193,17 @@ def _work(connection: Connection, work: Work[Any]) -> None:
                 else:
                     connection.send(_Done(outcome))
         finally:
-            opened.__exit__(None, None, None)
+            _close(opened, work.verbose)
+
+
+def _close(opened: AbstractContextManager[Any], verbose: bool) -> None:
+    """On the way out, maybe out of the middle of a task: what cannot be closed then is nobody's
+    loss, and nobody's to read about."""
+    try:
+        opened.__exit__(None, None, None)
+    except Exception:
+        if verbose:
+            traceback.print_exc()
 
 
 def _refuse_all(connection: Connection, error: Exception, verbose: bool) -> None:

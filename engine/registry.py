@@ -7,15 +7,17 @@ Other packages add engines by an entry point in the group `s2st.engines` that na
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+from audio_io.errors import UsageError
 from engine.agent import Agent, StreamRequest, Task
 from engine.checkup import Finding
 from engine.errors import EngineError, LanguageError, UnknownEngineError
 from engine.languages import LANGUAGES, language_name
+from engine.model_languages import SEAMLESS_SOURCES, SEAMLESS_SPEECH, SEAMLESS_TEXT
 
 if TYPE_CHECKING:
     from engine.agent_process import ForeignAgentConfig
@@ -38,6 +40,12 @@ class LoadOptions:
     """Sample rate it hears; None for the recording's own."""
     agent_segment_ms: int = 320
     """Sound it is sent at a time."""
+    model_dir: str | None = None
+    """Folder of weights; None takes the engine's own."""
+    device: str = "auto"
+    """Where it computes: cuda, mps or cpu; auto takes the first there is."""
+    dtype: str = "auto"
+    """Its numbers: fp32, bf16, fp16 or int8; auto suits the device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +119,19 @@ class EngineSpec:
         found: list[Missing] = _resolve(self.probe)(request, options)
         return found
 
-    def policy(self, mode: str) -> Any:
-        """The policy of a stream that says nothing else; None for an engine that has none."""
-        return _resolve(self.policies[mode]) if mode in self.policies else None
+    def policy(self, mode: str, values: Mapping[str, Any] | None = None) -> Any:
+        """The policy of a stream, with these values of its fields; None for an engine that has
+        none. Raises `UsageError` for fields it has not, and for values that cannot be."""
+        policy: Any = _resolve(self.policies[mode]) if mode in self.policies else None
+        known = {each.name for each in fields(policy)} if policy is not None else set()
+        for name in values or ():
+            if name not in known:
+                option = name.replace("_", "-")
+                raise UsageError(f"--{option} means nothing to the engine '{self.name}'.")
+        try:
+            return replace(policy, **values) if policy is not None and values else policy
+        except ValueError as error:
+            raise UsageError(f"The engine '{self.name}' cannot do that: {error}.") from error
 
     def findings(self) -> Iterator[Finding]:
         """What works of the engine on this machine, found by trying."""
@@ -161,6 +179,21 @@ BUILT_IN: tuple[EngineSpec, ...] = (
             "por": "lower quality: translated by way of Spanish",
             "ita": "lower quality: translated by way of Catalan",
             "fra": "lower quality: translated by way of Catalan",
+        },
+    ),
+    EngineSpec(
+        name="seamless",
+        summary="SeamlessStreaming, simultaneous; large weights, not for commercial use",
+        sources=SEAMLESS_SOURCES,
+        text_targets=frozenset(SEAMLESS_TEXT),
+        speech_targets=SEAMLESS_SPEECH,
+        input_rate_hz=16_000,
+        output_rate_hz=16_000,
+        loader="engine.seamless.entry:load",
+        probe="engine.seamless.entry:missing",
+        policies={
+            "file": "engine.seamless.config:DEFAULT_POLICY",
+            "live": "engine.seamless.config:DEFAULT_POLICY",
         },
     ),
 )

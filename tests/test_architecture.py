@@ -14,7 +14,7 @@ ROOMS = {
     "engine": {"engine", "audio_io"},
     "audio_io": {"audio_io"},
 }
-ENGINES = {"cascade"}
+ENGINES = {"cascade", "seamless"}
 HEAVY = [
     *("numpy", "rich.live", "rich.progress", "torch", "transformers", "faster_whisper", "av"),
     *("soundfile", "soxr", "pocketsphinx", "sounddevice", "fastapi", "onnxruntime"),

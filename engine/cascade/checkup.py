@@ -8,11 +8,11 @@ from itertools import islice
 from audio_io.chunk import silence
 from audio_io.errors import S2stError
 from audio_io.stretch import stretch_available
-from engine.cascade.loading import EXTRAS
 from engine.cascade.mt.apertium import PACKAGES, ROUTES, ApertiumTranslator
 from engine.cascade.tts.espeak import VOICES, EspeakSynthesizer
 from engine.checkup import Finding
 from engine.languages import language_name
+from engine.vad.choice import EXTRAS
 
 
 def findings() -> Iterator[Finding]:

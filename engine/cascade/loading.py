@@ -12,16 +12,11 @@ from engine.agent import Agent, Chain, StreamRequest, Task
 from engine.cascade.config import CascadeConfig
 from engine.errors import EngineError, UnknownEngineError
 from engine.registry import LoadOptions, Missing
+from engine.vad.choice import DETECTORS, EXTRAS, load_detector
 
 RECOGNIZERS = {"pocketsphinx": "engine.cascade.asr.pocketsphinx:PocketsphinxRecognizer"}
 TRANSLATORS = {"apertium": "engine.cascade.mt.apertium:ApertiumTranslator"}
 SYNTHESIZERS = {"espeak": "engine.cascade.tts.espeak:EspeakSynthesizer"}
-DETECTORS = {
-    "pocketsphinx": "engine.vad.pocketsphinx:EndpointerDetector",
-    "silero": "engine.vad.silero:SileroDetector",
-}
-EXTRAS = {"silero": ("silero_vad", "scripts/setup silero")}
-"""Members that the base install lacks: the package they need, and the line that brings it."""
 
 
 def load(options: LoadOptions) -> Agent[Any, Any, Any]:
@@ -31,7 +26,7 @@ def load(options: LoadOptions) -> Agent[Any, Any, Any]:
 
     config = CascadeConfig(voice_detector=options.voice_detector)
     segmenter = Segmenter(
-        _member(DETECTORS, config.voice_detector, "voice detector"),
+        load_detector(config.voice_detector),
         SegmenterConfig(silence_ms=config.silence_ms),
     )
     cascade = CascadeAgent(
@@ -85,7 +80,7 @@ def _member(table: dict[str, str], name: str, role: str) -> Any:
     except ModuleNotFoundError as error:
         raise EngineError(
             f"The {role} '{name}' needs the package '{error.name}', which is not installed.",
-            hint=f"Type: {EXTRAS[name][1] if name in EXTRAS else 'scripts/setup'}",
+            hint="Type: scripts/setup",
         ) from error
 
 

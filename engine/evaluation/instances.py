@@ -6,18 +6,22 @@ What is changed, and why:
 - Where an agent says "finished" before the source is over, SimulEval drops what it writes next.
 - SimulEval forgets the elapsed times of speech, so that computation-aware scores crash.
 - It builds the sound of a prediction as a Python list, and writes the file in place.
+- What an agent writes it takes as it is, were it no sound and no text.
 """
 
 import time
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from simuleval.data.segments import Segment
 from simuleval.evaluator.instance import SpeechToSpeechInstance, SpeechToTextInstance
 
 from audio_io.chunk import AudioChunk, Samples
 from audio_io.wav import WavFile
+from engine.agent_speech import check_speech, check_text
 from engine.languages import written_without_spaces
 from engine.metrics.result import Item, SpeechOutput, TextOutput, playing
 
@@ -72,6 +76,8 @@ class TextInstance(SpeechToTextInstance):  # type: ignore[misc]  # SimulEval has
         assert self.sample_rate == sample_rate_hz  # SimulEval looks it up when it is first asked
 
     def receive_prediction(self, prediction: Segment) -> None:
+        if not prediction.is_empty:
+            check_text(prediction.content)
         self.finish_prediction = False  # it was about what came before
         super().receive_prediction(prediction)
         if not prediction.is_empty:
@@ -110,7 +116,11 @@ class SpeechInstance(SpeechToSpeechInstance):  # type: ignore[misc]
     def receive_prediction(self, segment: Segment) -> None:
         self.finish_prediction = False
         if not segment.is_empty and len(segment.content):
-            rate_hz = segment.sample_rate
+            if isinstance(segment.content, str):
+                raise ValueError(f"the agent wrote text as speech: {segment.content[:40]!r}")
+            samples = np.asarray(segment.content, dtype=np.float32)
+            rate_hz = check_speech(samples, segment.sample_rate)
+            segment = replace(segment, content=samples, sample_rate=rate_hz)
             if self.target_sample_rate not in (-1, rate_hz):
                 raise ValueError(
                     f"its speech came at {rate_hz} Hz after {self.target_sample_rate} Hz"
@@ -148,6 +158,4 @@ class SpeechInstance(SpeechToSpeechInstance):  # type: ignore[misc]
 
 
 def _array(samples: Any) -> Samples:
-    import numpy as np
-
     return np.clip(np.asarray(samples, dtype=np.float32), -1.0, 1.0)

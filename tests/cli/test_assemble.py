@@ -74,12 +74,12 @@ def test_a_row_that_cannot_be_done_is_refused_alone(manifest: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--src", "fra"], "the draft engine 'cascade' hears only English, not French (fra)"),
-        (["--tgt", "jpn"], "not Japanese (jpn)"),
+        (["--src", "bre"], "the draft engine 'cascade' hears only English, not Breton (bre)"),
+        (["--tgt", "bre"], "not Breton (bre)"),
         (["--engine", "cascade", "--src", "deu"], "hears only English, not German (deu)"),
         (["--tgt", "klingon"], "No language is called 'klingon'"),
         (["--src", "spnish"], "No language is called 'spnish'"),
-        (["--engine", "nope"], "No engine is called 'nope'. There is: auto, cascade."),
+        (["--engine", "nope"], "No engine is called 'nope'. There is: auto, cascade, seamless."),
         (["--format", "wav,mp9"], "No format is called 'mp9'. There is: wav, srt,"),
         (["--format", ","], "No format is called ''"),
         (["--resume", "--overwrite"], "--resume keeps what --overwrite replaces"),

@@ -508,7 +508,7 @@ BAD = [
     (["--data-file", "good.tsv", "--jobs", 2, "--latency-metrics", "RTF"], "reads the clock"),
     (["--data-file", "good.tsv", "--ray", "local", "--computation-aware"], "with --ray"),
     (["--data-file", "good.tsv", "--task", "s2x"], "No task is called 's2x'"),
-    (["--data-file", "good.tsv", "--tgt", "ben"], "No engine here covers"),
+    (["--data-file", "good.tsv", "--tgt", "bre"], "No engine here covers"),
     (["--data-file", "good.tsv", "--latency-unit", "spm"], "go together"),
     (["--data-file", "good.tsv", "--sweep", "x"], "is not NAME=VALUE"),
     (["--data-file", "good.tsv", "--sweep", "x=1"], "knows no 'x'"),

@@ -307,7 +307,7 @@ def test_our_own_voice_is_not_translated_again(
         (("--output", "99"), "No speaker has the number 99", "s2st devices"),
         (("--input", "nothing.wav"), "nothing.wav does not exist", "Check the name"),
         (("--speak", "fra", "--tgt", "spa,cat"), "--speak fra is none of the targets", "--tgt"),
-        (("--tgt", "deu"), "not German (deu)", "s2st languages"),
+        (("--tgt", "bre"), "not Breton (bre)", "s2st languages"),
         (("--pace",), "--pace is for recordings and pipes", "--input FILE"),
         (("--echo", "cancel"), "'cancel' is not one of 'gate', 'duck', 'off'", "--help"),
         (("--max-lag", "0"), "greater than or equal to 0.5", "--help"),

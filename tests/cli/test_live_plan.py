@@ -12,7 +12,7 @@ from cli.live_ends import Ends, Loudness
 from cli.live_plan import LiveOptions, LivePlan, plan_live, without_speech
 from cli.live_session import HappeningQueue, LiveSession
 from engine.agent import Task
-from engine.errors import LanguageError, UnknownEngineError
+from engine.errors import EngineError, LanguageError, UnknownEngineError
 from engine.events import Event
 from engine.stepper import DirectStepper
 from tests.fakes import RATE_HZ, ListSource, ParrotAgent, ParrotState, chunks
@@ -94,7 +94,9 @@ def test_speaking_what_cannot_be_spoken_is_refused(
 
 
 def test_languages_and_engines_nobody_knows_are_refused() -> None:
-    with pytest.raises(LanguageError, match="No engine here covers English to German"):
+    with pytest.raises(LanguageError, match="No engine here covers English to Breton"):
+        planned("bre")
+    with pytest.raises(EngineError, match="s2st models pull seamless-streaming"):
         planned("deu")
     with pytest.raises(LanguageError):
         planned("no such language")

@@ -1,6 +1,7 @@
 """A SimulEval agent in a process of its own: what it says, and every way in which it fails."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -108,16 +109,16 @@ def test_an_agent_hears_and_writes_and_forgets_when_it_is_reset() -> None:
             np.zeros(0, np.float32), RATE_HZ, sent_ms=1500.0, finished=True, target_language=None
         )[0].samples
         assert process.is_alive
-        assert os.getsid(process._process.pid) == process._process.pid
-        told = Path(f"/proc/{process._process.pid}/environ").read_bytes()
-        told += Path(f"/proc/{process._process.pid}/cmdline").read_bytes()
+        assert os.getsid(process._program.pid) == process._program.pid
+        told = Path(f"/proc/{process._program.pid}/environ").read_bytes()
+        told += Path(f"/proc/{process._program.pid}/cmdline").read_bytes()
         assert process._port.token.encode() not in told
     finally:
         process.close()
     process.close()
     assert not process.is_alive
-    assert is_gone(process._process.pid)
-    assert process._process.returncode == 0, "it left by itself"
+    assert is_gone(process._program.pid)
+    assert process._program.exit_code == 0, "it left by itself"
     assert not process.log.exists()
     with pytest.raises(EngineError, match="closed"):
         process.reset()
@@ -205,7 +206,7 @@ def test_an_agent_that_hangs_is_killed(own: AgentProcess) -> None:
         step(own, mood=2)
     one_line(error.value)
     assert not own.is_alive
-    assert is_gone(own._process.pid)
+    assert is_gone(own._program.pid)
 
 
 def test_closing_while_another_thread_waits_gives_it_an_error_for_people() -> None:
@@ -231,25 +232,125 @@ def test_closing_while_another_thread_waits_gives_it_an_error_for_people() -> No
     own.close()
     thread.join(10.0)
     assert [str(error) for error in raised] == [f"The agent '{moody().agent}' was closed."]
-    assert own._process.returncode == -signal.SIGTERM
-    assert is_gone(own._process.pid)
+    assert own._program.exit_code == -signal.SIGTERM
+    assert is_gone(own._program.pid)
 
 
-def test_it_ends_when_the_process_that_started_it_dies() -> None:
-    code = (
-        "import os, signal\n"
-        "from engine.agent_process import AgentProcess, ForeignAgentConfig\n"
-        f"process = AgentProcess(ForeignAgentConfig({COUNTER.agent!r}))\n"
-        "process.wait_until_loaded()\n"
-        "process.log.unlink()\n"
-        "print(process._process.pid, flush=True)\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    assert ran.returncode == -signal.SIGKILL, ran.stderr
-    assert until(lambda: is_gone(int(ran.stdout)))
+ASKED = """
+import os, sys, threading, time
+from tests.engine.test_agent_process import AgentProcess, moody, step
+process = AgentProcess(moody())
+process.wait_until_loaded()
+process.log.unlink()
+child = step(process, 8)[0].text
+mood = float(sys.argv[1])
+if mood:
+    threading.Thread(target=step, args=(process, mood)).start()
+    while not process._asked:
+        time.sleep(0.01)
+heir = os.fork() if len(sys.argv) > 2 else 0
+if not heir and len(sys.argv) > 2:
+    time.sleep(60)
+print(process._program.pid, child, heir, flush=True)
+time.sleep(60)
+"""
+"""Has an agent start a process, then be in a mood; a third word has the connection inherited."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("0",), ("2",), ("10",), ("2", "inherited")],
+    ids=["idle", "hanging", "in native code", "hanging, and its connection stays open"],
+)
+def test_it_ends_with_all_it_started_when_the_process_that_started_it_is_killed(
+    words: tuple[str, ...],
+) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", ASKED, *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as asking:
+        assert asking.stdout is not None
+        agent, child, heir = map(int, asking.stdout.readline().split())
+        assert not is_gone(agent) and not is_gone(child)
+        asking.kill()
+        try:
+            assert until(lambda: is_gone(agent) and is_gone(child), 2.0)
+        finally:
+            if heir:
+                os.kill(heir, signal.SIGKILL)
+
+
+def test_it_ends_when_its_connection_does(own: AgentProcess) -> None:
+    assert own._connection is not None
+    child = int(texts(step(own, mood=8))[0] or "")
+    own._config = moody()  # with time enough
+
+    def hang() -> None:
+        with pytest.raises(EngineError):
+            step(own, mood=2)
+
+    thread = threading.Thread(target=hang, daemon=True)
+    thread.start()
+    assert until(lambda: own._asked)
+    until(lambda: False, 0.1)  # it sleeps now
+    own._connection.shutdown(socket.SHUT_WR)
+    assert until(lambda: is_gone(own._program.pid) and is_gone(child), 5.0)
+    thread.join(10.0)
+    assert not thread.is_alive()
+
+
+def test_what_the_agent_started_ends_when_it_is_closed() -> None:
+    process = AgentProcess(moody())
+    try:
+        child = int(texts(step(process, mood=8))[0] or "")
+        assert not is_gone(child)
+    finally:
+        process.close()
+    assert process._program.exit_code == 0, "it left by itself"
+    assert until(lambda: is_gone(child))
+
+
+def test_what_the_agent_started_ends_when_it_dies(own: AgentProcess) -> None:
+    with pytest.raises(EngineError, match="exit code 7") as error:
+        step(own, mood=9)
+    child = int(re.findall(r"I started (\d+)", str(error.value))[0])
+    assert until(lambda: is_gone(child))
+
+
+def test_what_the_agent_started_ends_when_nobody_was_asking() -> None:
+    process = AgentProcess(moody())
+    try:
+        child = int(texts(step(process, mood=8))[0] or "")
+        os.kill(process._program.pid, signal.SIGKILL)
+        assert until(lambda: not process.is_alive)
+        assert not is_gone(child)
+    finally:
+        process.close()
+    assert until(lambda: is_gone(child))
+
+
+@pytest.mark.parametrize(
+    ("mood", "told"),
+    [
+        (20, "the agent wrote speech with NaN in it"),
+        (21, "the agent wrote speech with inf in it"),
+        (22, "the agent's speech has a sample rate of 8589934592 Hz; 1000 to 384000 are possible"),
+        (23, "the agent's speech has a sample rate of 1 Hz; 1000 to 384000 are possible"),
+        (24, "the agent's speech has a sample rate of 8000.5 Hz, not a whole number"),
+        (25, "the agent wrote speech without a sample rate"),
+        (26, "the agent's speech has a sample rate of inf Hz; 1000 to 384000 are possible"),
+        (27, "the agent wrote text as speech: 'hola'"),
+        (28, "the agent wrote text that is no str but int"),
+        (29, "the agent wrote text that is no str but list"),
+    ],
+)
+def test_what_an_agent_cannot_mean_is_told_and_it_goes_on(
+    shared: AgentProcess, mood: int, told: str
+) -> None:
+    with pytest.raises(EngineError) as error:
+        step(shared, mood)
+    assert f"{told}. Its log: {shared.log}" in one_line(error.value)
+    shared.reset()
+    assert shared.is_alive
+    assert texts(step(shared)) != []
 
 
 def test_strangers_on_its_port_are_dropped() -> None:
@@ -278,7 +379,7 @@ def refused(config: ForeignAgentConfig) -> str:
         process.wait_until_loaded()
     if process is not None:
         process.close()
-        assert is_gone(process._process.pid)
+        assert is_gone(process._program.pid)
         process.log.unlink(missing_ok=True)
     return one_line(error.value)
 

@@ -86,7 +86,7 @@ def test_speech_counts_only_where_speech_is_asked_for() -> None:
         ),
         (
             "auto",
-            StreamRequest("jpn", ("spa",)),
+            StreamRequest("bre", ("spa",)),
             BUILT_IN,
             UsageError,
             "the draft engine 'cascade' hears only English",

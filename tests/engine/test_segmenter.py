@@ -1,5 +1,7 @@
 """The segmenter, with pocketsphinx's endpointer and with a detector that counts."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -140,3 +142,55 @@ def test_later_sound_changes_nothing_said_before(segmenter: Segmenter) -> None:
 def test_impossible_settings_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="negative"):
         SegmenterConfig(**wrong)
+
+
+def _loud(levels: Sequence[float]) -> Samples:
+    """Frames of these levels, one after the other."""
+    return np.repeat(np.array(levels, dtype=np.float32), 10)
+
+
+def test_a_long_utterance_is_ended_by_half_the_silence() -> None:
+    config = SegmenterConfig(silence_ms=40, pre_roll_ms=0, long_ms=100)
+    short = _loud([1] * 5 + [0] * 2 + [1])
+    long = _loud([1] * 11 + [0] * 2 + [1])
+
+    ends = [
+        segments(Segmenter(LoudDetector(), config), chunks(sound, (10,), rate_hz=1000))[0]
+        for sound in (short, long)
+    ]
+
+    # The detector's own 10 ms count as silence.
+    assert ends == [(0, 80, "stream"), (0, 120, "utterance")]
+
+
+def test_speech_without_a_pause_is_cut_where_it_is_quiet_and_nothing_is_lost() -> None:
+    # Searched from 60 to 100 ms: the first half finds 0.5, and the second is that quiet at 100 ms.
+    levels = [1, 1, 1, 1, 1, 1, 0.5, 1, 0.9, 0.5, 1, 1, 1]
+    config = SegmenterConfig(silence_ms=40, pre_roll_ms=0, most_ms=100, search_ms=40)
+    items = chunks(_loud(levels), (10,), rate_hz=1000)
+
+    found = segments(Segmenter(LoudDetector(), config), items)
+
+    assert found == [(0, 100, "utterance"), (100, 130, "stream")]
+
+
+def test_speech_as_loud_throughout_is_cut_at_the_end_of_the_search() -> None:
+    rising = [1 + place / 100 for place in range(25)]
+    config = SegmenterConfig(silence_ms=40, pre_roll_ms=0, most_ms=100, search_ms=40)
+
+    found = segments(Segmenter(LoudDetector(), config), chunks(_loud(rising), (10,), rate_hz=1000))
+
+    assert found == [(0, 100, "utterance"), (100, 200, "utterance"), (200, 250, "stream")]
+
+
+def test_where_it_is_cut_does_not_depend_on_the_chunks() -> None:
+    chance = np.random.default_rng(3)
+    sound = _loud([0.2 + float(level) for level in chance.random(70)])
+    config = SegmenterConfig(silence_ms=40, pre_roll_ms=0, most_ms=200, search_ms=80)
+
+    cuts = {
+        tuple(segments(Segmenter(LoudDetector(), config), chunks(sound, sizes, rate_hz=1000)))
+        for sizes in ((10,), (3, 50), (700,))
+    }
+
+    assert len(cuts) == 1

@@ -5,6 +5,7 @@ sound would give other words in another order of files. Here the front end is se
 every utterance; what may carry over, the means of the streaming pass, lies in the stream's state.
 """
 
+import logging
 import re
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from audio_io.chunk import Samples
 from audio_io.pcm import to_pcm16
 from engine.errors import EngineError, LanguageError
 from engine.events import Word
+
+logger = logging.getLogger(__name__)
 
 CEPSTRAL_MEANS = "44.7,4.2,-1.6,5.2,-5.0,0.2,-4.2,-1.5,0.2,-1.3,0.8,-1.1,1.9"
 """What every new stream starts from: the means the decoder had reached after each of 15 recordings
@@ -31,7 +34,7 @@ class PocketsphinxState:
     means: str = CEPSTRAL_MEANS
     """Cepstral means of the streaming pass: its idea of this speaker and microphone."""
     streaming: bool = False
-    """Whether the streaming pass has an utterance open."""
+    """Whether an utterance is open: the streaming pass's, but for the time of `recognize`."""
 
 
 class PocketsphinxRecognizer:
@@ -56,8 +59,8 @@ class PocketsphinxRecognizer:
         if not state.streaming:
             decoder.reinit_feat()
             decoder.set_cmn(state.means)
-            decoder.start_utt()
             state.streaming = True
+            decoder.start_utt()
         if len(samples):  # pocketsphinx takes no empty block
             decoder.process_raw(to_pcm16(samples))
         # Posteriors are only computed when an utterance ends; until then pocketsphinx says 1.0.
@@ -80,9 +83,11 @@ class PocketsphinxRecognizer:
         if not len(samples):
             return ()
         decoder.reinit_feat()
+        state.streaming = True  # should it be broken off, as by a signal
         decoder.start_utt()
         decoder.process_raw(to_pcm16(samples), full_utt=True)
         decoder.end_utt()
+        state.streaming = False
         return tuple(_words(decoder, measured=True))
 
     def release(self, state: PocketsphinxState) -> None:
@@ -90,8 +95,12 @@ class PocketsphinxRecognizer:
         if decoder is None:
             return
         if state.streaming:
-            decoder.end_utt()
             state.streaming = False
+            try:
+                decoder.end_utt()
+            except RuntimeError as error:  # a signal came while it started or ended one
+                logger.debug("a decoder is dropped: %s", error)
+                return
         with self._lock:
             self._idle.append(decoder)
 

@@ -1,7 +1,9 @@
 """Agents that speak, and one that misbehaves when it is told to."""
 
+import ctypes
 import os
 import signal
+import subprocess
 import time
 from argparse import ArgumentParser, Namespace
 from typing import Any
@@ -19,6 +21,19 @@ from simuleval.data.segments import (
 
 TONE_HZ = 440
 SPOKEN_HZ = 8000
+WRONG = {
+    20: SpeechSegment(content=[0.5, float("nan"), float("inf")], sample_rate=SPOKEN_HZ),
+    21: SpeechSegment(content=[0.5, 1e300], sample_rate=SPOKEN_HZ),
+    22: SpeechSegment(content=[0.5] * 800, sample_rate=2**33),
+    23: SpeechSegment(content=[0.5] * 800, sample_rate=1),
+    24: SpeechSegment(content=[0.5] * 800, sample_rate=8000.5),
+    25: SpeechSegment(content=[0.5] * 800),
+    26: SpeechSegment(content=[0.5] * 800, sample_rate=float("inf")),
+    27: SpeechSegment(content="hola", sample_rate=SPOKEN_HZ),
+    28: TextSegment(content=5),
+    29: TextSegment(content=["ho", "la"]),
+}
+"""What an agent cannot mean, by mood."""
 
 
 class Tone(SpeechToSpeechAgent):  # type: ignore[misc]
@@ -84,6 +99,16 @@ class Moody(SpeechToTextAgent):  # type: ignore[misc]
             raise SystemExit("no more")
         if mood == 7:
             return [TextSegment(content="left", finished=True), EmptySegment()]
+        if mood in (8, 9):
+            child = subprocess.Popen(["sleep", "1234"])
+            print("I started", child.pid)
+            if mood == 9:
+                os._exit(7)
+            return TextSegment(content=str(child.pid))
+        if mood == 10:
+            ctypes.PyDLL(None).sleep(60)  # and no other thread runs meanwhile
+        if mood in WRONG:
+            return WRONG[mood]
         words = f"{mood} {self.args.source_segment_size} {self.args.latency_metrics}"
         return TextSegment(content=words, finished=segment.finished)
 

@@ -78,6 +78,27 @@ def test_a_decoder_is_used_again_once_its_stream_is_over(
     recognizer.release(other)
 
 
+@pytest.mark.parametrize("streaming", [True, False])
+def test_a_decoder_that_was_broken_off_is_not_used_again(
+    recognizer: PocketsphinxRecognizer, streaming: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(samples: Samples) -> bytes:
+        assert state.decoder is not None
+        state.decoder.end_utt()  # then releasing it cannot
+        raise SystemExit
+
+    state = recognizer.new_state("eng")
+    decoder = state.decoder
+    monkeypatch.setattr("engine.cascade.asr.pocketsphinx.to_pcm16", interrupt)
+    hear = recognizer.hear if streaming else recognizer.recognize
+    with pytest.raises(SystemExit):
+        hear(silence(1600), state)
+    recognizer.release(state)
+    other = recognizer.new_state("eng")
+    assert other.decoder is not decoder
+    recognizer.release(other)
+
+
 def test_another_language_is_refused(recognizer: PocketsphinxRecognizer) -> None:
     with pytest.raises(LanguageError, match="hears only English"):
         recognizer.new_state("deu")

@@ -144,6 +144,34 @@ def test_speech_that_changes_its_rate_is_an_error(item: Item, tmp_path: Path) ->
     assert not list(tmp_path.glob("wavs/*"))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (SpeechSegment(content=[0.1, np.nan], sample_rate=1000), "wrote speech with NaN in it"),
+        (SpeechSegment(content=[0.1, np.inf], sample_rate=1000), "wrote speech with inf in it"),
+        (tone(10, 2**33), "sample rate of 8589934592 Hz; 1000 to 384000 are possible"),
+        (tone(10, 3_000_000_000), "sample rate of 3000000000 Hz; 1000 to 384000 are possible"),
+        (tone(10, 1), "sample rate of 1 Hz; 1000 to 384000 are possible"),
+        (tone(10, -1), "wrote speech without a sample rate"),
+        (SpeechSegment(content="hola", sample_rate=1000), "wrote text as speech: 'hola'"),
+        (TextSegment(content=5), "wrote text that is no str but int"),
+    ],
+)
+def test_what_an_agent_cannot_mean_fails_its_item_and_no_other(
+    item: Item, tmp_path: Path, wrong: Any, told: str
+) -> None:
+    agent = Script(tone(100), wrong)
+    run = runner(agent, tmp_path, speech=True)
+    with pytest.raises(ValueError, match=told):
+        run.run(item)
+    assert not list(tmp_path.glob("wavs/*"))
+
+    agent._written = [tone(100), word("a")]
+    result = run.run(item)
+    assert result.speech is not None and result.speech.sample_rate_hz == 1000
+    assert [path.name for path in (tmp_path / "wavs").iterdir()] == ["3_pred.wav"]
+
+
 def test_only_the_recording_at_hand_is_in_memory(tmp_path: Path) -> None:
     """SimulEval's evaluator keeps all of them."""
     import gc

@@ -1,0 +1,1 @@
+"""Parts of networks that several engines use. Nothing here knows an engine."""

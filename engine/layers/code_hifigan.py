@@ -1,0 +1,101 @@
+"""`CodeHifiGan`: units to sound. HiFi-GAN (https://arxiv.org/abs/2010.05646) over units, as in
+"Speech Resynthesis from Discrete Disentangled Self-Supervised Representations"
+(https://arxiv.org/abs/2104.00355).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+SLOPE = 0.1
+
+
+class CodeHifiGan(nn.Module):
+    """Each unit with the embeddings of a language and a speaker, upsampled to samples."""
+
+    def __init__(
+        self,
+        *,
+        unit_vocabulary: int,
+        languages: int,
+        speakers: int,
+        embedding_dim: int,
+        language_dim: int,
+        speaker_dim: int,
+        initial_channels: int,
+        upsample_rates: Sequence[int],
+        upsample_kernels: Sequence[int],
+        resblock_kernels: Sequence[int],
+        resblock_dilations: Sequence[Sequence[int]],
+    ) -> None:
+        super().__init__()
+        self.dict = nn.Embedding(unit_vocabulary, embedding_dim)
+        self.spkr = nn.Embedding(speakers, speaker_dim)
+        self.lang = nn.Embedding(languages, language_dim)
+        width = embedding_dim + language_dim + speaker_dim
+        self.conv_pre = nn.Conv1d(width, initial_channels, 7, padding=3)
+        self.ups = nn.ModuleList()
+        self.resblocks = nn.ModuleList()
+        channels = initial_channels
+        for rate, kernel in zip(upsample_rates, upsample_kernels, strict=True):
+            padding = (kernel - rate) // 2
+            self.ups.append(
+                nn.ConvTranspose1d(channels, channels // 2, kernel, rate, padding=padding)
+            )
+            channels //= 2
+            for size, dilations in zip(resblock_kernels, resblock_dilations, strict=True):
+                self.resblocks.append(_Residual(channels, size, dilations))
+        self.conv_post = nn.Conv1d(channels, 1, 7, padding=3)
+        self._blocks = len(resblock_kernels)
+
+    def forward(self, units: Tensor, language: int, speaker: int) -> Tensor:
+        """Units (U,) to samples (U * upsampling,), in [-1, 1]."""
+        count, device = len(units), units.device
+        parts = [
+            self.lang(torch.tensor([language], device=device)).expand(count, -1),
+            self.dict(units),
+            self.spkr(torch.tensor([speaker], device=device)).expand(count, -1),
+        ]
+        sound = self.conv_pre(torch.cat(parts, dim=-1).T[None])
+        for step, upsample in enumerate(self.ups):
+            sound = upsample(functional.leaky_relu(sound, SLOPE))
+            blocks = self.resblocks[step * self._blocks : (step + 1) * self._blocks]
+            sound = sum(block(sound) for block in blocks) / self._blocks
+        samples: Tensor = torch.tanh(self.conv_post(functional.leaky_relu(sound)))[0, 0]
+        return samples
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int, kernel: int, dilations: Sequence[int]) -> None:
+        super().__init__()
+        self.convs1 = nn.ModuleList(
+            nn.Conv1d(channels, channels, kernel, dilation=dilation, padding="same")
+            for dilation in dilations
+        )
+        self.convs2 = nn.ModuleList(
+            nn.Conv1d(channels, channels, kernel, padding="same") for _ in dilations
+        )
+
+    def forward(self, sound: Tensor) -> Tensor:
+        for first, second in zip(self.convs1, self.convs2, strict=True):
+            inner = first(functional.leaky_relu(sound, SLOPE))
+            sound = sound + second(functional.leaky_relu(inner, SLOPE))
+        return sound
+
+
+def fold_weight_norm(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A checkpoint whose weights are split into direction and length (`weight_v`, `weight_g`), as
+    plain weights (https://arxiv.org/abs/1602.07868)."""
+    folded = {}
+    for name, tensor in tensors.items():
+        stem, _, kind = name.rpartition(".")
+        if kind == "weight_g":
+            continue
+        if kind != "weight_v":
+            folded[name] = tensor
+            continue
+        length = tensor.flatten(1).norm(dim=1).reshape(-1, *[1] * (tensor.ndim - 1))
+        folded[f"{stem}.weight"] = tensor * (tensors[f"{stem}.weight_g"] / length)
+    return folded
