@@ -4,11 +4,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audio_io.errors import S2stError, UsageError
+from cli.engine_options import EngineOptions
 from cli.inputs import Input, InputOptions, find_inputs
 from cli.options import AgentOptions
 from cli.plan import FORMATS, WAV, FilePlan, Job
 from engine.languages import LANGUAGES, resolve_language
-from engine.registry import EngineSpec, LoadOptions, choose_engine
+from engine.registry import EngineSpec, choose_engine
 
 DEFAULT_SOURCE = "eng"
 DEFAULT_TARGET = "eng"
@@ -29,6 +30,8 @@ class FileOptions:
     min_confidence: float | None = None
     voice_detector: str = "pocketsphinx"
     agent: AgentOptions = field(default_factory=AgentOptions)
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
+    trace: Path | None = None
     output: Path | None = None
     formats: tuple[str, ...] = ("wav", "srt")
     timeline: bool = False
@@ -66,6 +69,8 @@ def assemble(options: FileOptions) -> Assembled:
     if plan.raw_rate_hz is not None and all(item.path is not None for item in inputs):
         raise UsageError("--rate is for raw sound on standard input.", hint="Add the input `-`.")
     assembled = Assembled(plan, [], [], [], [])
+    if plan.trace is not None and len(inputs) > 1:
+        raise UsageError("--trace is of one recording.", hint="Name one input.")
     asked = _Asked(options)
     chosen: dict[tuple[str, tuple[str, ...]], EngineSpec | S2stError] = {}
     for item in inputs:
@@ -100,11 +105,12 @@ def _plan(options: FileOptions) -> FilePlan:
         mix_original_db=mix_db,
         min_confidence=options.min_confidence,
         partials=options.partials and ("jsonl" in options.formats or options.json),
-        load_options=LoadOptions(
-            voice_detector=options.voice_detector,
-            agent=options.agent.config(),
-            agent_rate_hz=options.agent.rate_hz,
-        ),
+        load_options=options.engine_options.load_options(options.voice_detector, options.agent),
+        policy_values={
+            **options.engine_options.policy,
+            **({"trace": True} if options.trace else {}),
+        },
+        trace=options.trace,
         raw_rate_hz=options.raw_rate_hz,
         event_records=options.json,
         verbose=options.verbose,
@@ -171,7 +177,7 @@ def _job(
     choice = chosen[source, targets]
     if isinstance(choice, S2stError):
         return _refused(job, choice, assembled)
-    return replace(job, engine=choice.name)
+    return replace(job, engine=choice.name, tells_source=choice.tells_source)
 
 
 def _refused(job: Job, error: S2stError, assembled: Assembled) -> Job:
@@ -183,6 +189,7 @@ def _choose(job: Job, assembled: Assembled) -> EngineSpec | S2stError:
     try:
         plan = assembled.plan
         choice = choose_engine(job.engine, job.request(plan), "file", options=plan.load_options)
+        choice.spec.policy("file", plan.policy_values)  # says what it cannot do
     except S2stError as error:
         return error
     assembled.notes.append(f"engine: {choice.spec.name} ({choice.why})")

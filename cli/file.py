@@ -5,6 +5,24 @@ from typing import Annotated
 
 import typer
 
+from cli.engine_options import (
+    BlockNgrams,
+    DecisionMethod,
+    DecisionThreshold,
+    Device,
+    Dtype,
+    EarlyStop,
+    EngineOptions,
+    MaxConsecutiveWrite,
+    MaxLenA,
+    MaxLenB,
+    MinStartingWait,
+    MinUnitChunkSize,
+    ModelDir,
+    NoVad,
+    SegmentMs,
+    given,
+)
 from cli.options import (
     RESULTS,
     RUNNING,
@@ -60,6 +78,20 @@ def file(
     agent_args: AgentArgs = "",
     agent_python: AgentPython = None,
     agent_rate: AgentRate = None,
+    model_dir: ModelDir = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    no_vad: NoVad = False,
+    decision_threshold: DecisionThreshold = None,
+    decision_method: DecisionMethod = None,
+    segment_ms: SegmentMs = None,
+    min_starting_wait: MinStartingWait = None,
+    max_len_a: MaxLenA = None,
+    max_len_b: MaxLenB = None,
+    max_consecutive_write: MaxConsecutiveWrite = None,
+    min_unit_chunk_size: MinUnitChunkSize = None,
+    block_ngrams: BlockNgrams = None,
+    early_stop: EarlyStop = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -152,6 +184,14 @@ def file(
             "--dry-run", help="Say what would be done, and do nothing.", rich_help_panel=RUNNING
         ),
     ] = False,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Everything each step of the engine came to, one JSON object a line.",
+            rich_help_panel=RESULTS,
+        ),
+    ] = None,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Only results and warnings.", rich_help_panel=RUNNING),
@@ -177,6 +217,24 @@ def file(
                 min_confidence=min_confidence,
                 voice_detector=vad,
                 agent=AgentOptions(agent, agent_class, agent_args, agent_python, agent_rate),
+                engine_options=EngineOptions(
+                    model_dir,
+                    device,
+                    dtype,
+                    no_vad,
+                    given(
+                        decision_threshold=decision_threshold,
+                        decision_method=decision_method,
+                        segment_ms=segment_ms,
+                        min_starting_wait=min_starting_wait,
+                        max_len_a=max_len_a,
+                        max_len_b=max_len_b,
+                        max_consecutive_write=max_consecutive_write,
+                        min_unit_chunk_size=min_unit_chunk_size,
+                        block_ngrams=block_ngrams,
+                        early_stop=early_stop,
+                    ),
+                ),
                 output=output.expanduser() if output else None,
                 formats=tuple(split_words(formats)),
                 timeline=timeline,
@@ -188,6 +246,7 @@ def file(
                 resume=resume,
                 overwrite=overwrite,
                 dry_run=dry_run,
+                trace=trace.expanduser() if trace else None,
                 quiet=quiet,
                 json=json,
                 verbose=is_verbose(),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from audio_io.errors import S2stError, UsageError
 from cli.assemble import DEFAULT_SOURCE, DEFAULT_TARGET, DEFAULT_TARGET_OF_ENGLISH
+from cli.engine_options import EngineOptions
 from cli.options import AgentOptions
 from engine.agent import StreamRequest, Task
 from engine.languages import language_name, resolve_language
@@ -23,6 +24,7 @@ class LiveOptions:
     min_confidence: float | None = None
     voice_detector: str = "pocketsphinx"
     agent: AgentOptions = field(default_factory=AgentOptions)
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
     input: str | None = None
     """A device, a recording, or `-`; None for the default microphone."""
     output: str | None = None
@@ -90,13 +92,10 @@ def plan_live(options: LiveOptions) -> LivePlan:
         partials=not options.plain,
         min_confidence=options.min_confidence,
     )
-    load_options = LoadOptions(
-        voice_detector=options.voice_detector,
-        agent=options.agent.config(),
-        agent_rate_hz=options.agent.rate_hz,
-    )
+    load_options = options.engine_options.load_options(options.voice_detector, options.agent)
     choice = choose_engine(options.engine, request, "live", options=load_options)
     notes.append(f"engine: {choice.spec.name} ({choice.why})")
+    request = replace(request, policy=choice.spec.policy("live", options.engine_options.policy))
     for target in targets:
         if target in choice.spec.remarks and request.task is not Task.ASR:
             notes.append(f"{language_name(target)} ({target}): {choice.spec.remarks[target]}")

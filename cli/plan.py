@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from cli.inputs import Input
 from engine.agent import StreamRequest, Task
@@ -28,6 +30,10 @@ class FilePlan:
     partials: bool = False
     load_options: LoadOptions = field(default_factory=LoadOptions)
     """What the engine is told when it is loaded."""
+    policy_values: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the engine's policy that were asked for."""
+    trace: Path | None = None
+    """Where every step of the engine is written down."""
     raw_rate_hz: int | None = None
     """Sample rate of raw samples on standard input; None for a file of any kind."""
     event_records: bool = False
@@ -46,6 +52,8 @@ class Job:
     targets: tuple[str, ...]
     refusal: str = ""
     """Why it cannot be done at all; empty when it can be tried."""
+    tells_source: bool = True
+    """Whether the engine also says what it heard."""
 
     @property
     def transcribes(self) -> bool:
@@ -61,7 +69,7 @@ class Job:
         if self.refusal:
             return {}
         pairs = []
-        if self.transcribes or plan.load_options.agent is None:
+        if self.transcribes or self.tells_source:
             pairs = [(self.source, form) for form in plan.formats if form != WAV]
         if not self.transcribes:
             pairs = [(target, form) for target in self.targets for form in plan.formats] + pairs
@@ -70,14 +78,15 @@ class Job:
             for language, form in pairs
         }
 
-    def request(self, plan: FilePlan) -> StreamRequest:
-        """The stream this job asks of its engine."""
+    def request(self, plan: FilePlan, policy: object | None = None) -> StreamRequest:
+        """The stream this job asks of its engine, with a policy of that engine."""
         return StreamRequest(
             source=self.source,
             targets=self.targets,
             task=Task.ASR if self.transcribes else Task.S2ST if self.speaks(plan) else Task.S2TT,
             partials=plan.partials,
             min_confidence=plan.min_confidence,
+            policy=policy,
         )
 
     def fingerprint(self, plan: FilePlan) -> str:
@@ -85,6 +94,7 @@ class Job:
         shaping = asdict(plan) | {
             "event_records": None,
             "verbose": None,
+            "trace": None,
             "formats": sorted(plan.formats),
             "engine": self.engine,
             "source": self.source,

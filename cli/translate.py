@@ -17,10 +17,12 @@ from audio_io.wav import WavFile
 from audio_io.whole_file import WholeFile, remove_own_part, remove_stale_parts
 from cli.journal import NEVER_FINISHED, Journal, Record, digest
 from cli.plan import WAV, FilePlan, Job
+from cli.records import as_line
 from cli.writers import TEXT_FORMATS, TextWriter
 from engine.agent import Agent, StreamRequest
 from engine.events import (
     AudioLost,
+    EngineTrace,
     Event,
     SourceText,
     SpeechDropped,
@@ -87,6 +89,7 @@ class Translator:
         with ExitStack() as stack:
             stack.callback(_clean_up, job, self._plan, remove_own_part)
             spec, agent = self._engine(job, request)
+            request = job.request(self._plan, spec.policy("file", self._plan.policy_values))
             source = self._open(job, spec)
             stack.callback(source.close)
             opened(source.duration_s)
@@ -103,7 +106,7 @@ class Translator:
                 listeners=[
                     lambda stamped: _count(stamped, outcome, outputs),
                     lambda stamped: outputs.hear(stamped.event),
-                    lambda stamped: hear(stamped.event),
+                    lambda stamped: _unless_trace(stamped.event, hear),
                 ],
                 progress=lambda heard: progress(heard.chunk.end_s),
             )
@@ -151,6 +154,12 @@ class _Outputs:
         self._original: WavFile | None = None
         self.voices: dict[str, WrittenVoice] = {}
         self.paths = list(job.outputs(plan).values())
+        self._trace: TextIO | None = None
+        if plan.trace is not None:
+            whole = WholeFile(plan.trace)
+            stack.callback(whole.abandon)
+            self._wholes.append(whole)
+            self._trace = whole.open_text()
         self._make_folder(job.input.folder)
         for (language, form), path in job.outputs(plan).items():
             if form == WAV:
@@ -167,6 +176,10 @@ class _Outputs:
         return KeptSource(source, self._original)
 
     def hear(self, event: Event) -> None:
+        if isinstance(event, EngineTrace):
+            if self._trace is not None:
+                self._trace.write(as_line({"language": event.language, **event.record}) + "\n")
+            return
         for _, writer in self._writers:
             writer.hear(event)
 
@@ -175,6 +188,8 @@ class _Outputs:
         for file, writer in self._writers:
             writer.end()
             file.flush()
+        if self._trace is not None:
+            self._trace.flush()
         if self._mixes:
             from audio_io.mix import mix_into  # brings soundfile
         for out, speech in self._mixes:
@@ -217,6 +232,12 @@ class _Outputs:
                 f"The output folder '{folder}' cannot be made ({error.strerror}).",
                 hint="Name another with --output.",
             ) from error
+
+
+def _unless_trace(event: Event, hear: Callable[[Event], None]) -> None:
+    """Traces have a file of their own."""
+    if not isinstance(event, EngineTrace):
+        hear(event)
 
 
 def remove_leftovers(job: Job, plan: FilePlan) -> None:

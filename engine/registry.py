@@ -78,6 +78,8 @@ class EngineSpec:
     probe: str
     """`module:function` that takes a `StreamRequest` and `LoadOptions` and lists what is `Missing`
     for them. Loads nothing heavy."""
+    tells_source: bool = True
+    """Whether it also writes what it heard when it translates."""
     modes: frozenset[str] = frozenset({"file", "live", "evaluate"})
     """The commands it suits."""
     policies: Mapping[str, str] = field(default_factory=dict)
@@ -191,6 +193,7 @@ BUILT_IN: tuple[EngineSpec, ...] = (
         output_rate_hz=16_000,
         loader="engine.seamless.entry:load",
         probe="engine.seamless.entry:missing",
+        tells_source=False,
         policies={
             "file": "engine.seamless.config:DEFAULT_POLICY",
             "live": "engine.seamless.config:DEFAULT_POLICY",
@@ -271,6 +274,7 @@ def _agent_spec(options: LoadOptions) -> EngineSpec:
         output_rate_hz=24_000,
         loader="engine.foreign_agent:load",
         probe="engine.foreign_agent:missing",
+        tells_source=False,
     )
 
 
