@@ -208,6 +208,14 @@ def live(
             rich_help_panel=RUNNING,
         ),
     ] = None,
+    slow_ok: Annotated[
+        bool,
+        typer.Option(
+            "--slow-ok",
+            help="Go on with an engine that is too slow for this machine.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = False,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Only results and warnings.", rich_help_panel=RUNNING),
@@ -265,6 +273,7 @@ def live(
                 json=json,
                 check_output=check_output,
                 plain=plain,
+                slow_ok=slow_ok,
                 quiet=quiet,
                 verbose=is_verbose(),
             )

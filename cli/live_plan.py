@@ -40,6 +40,8 @@ class LiveOptions:
     record: Path | None = None
     check_output: str | None = None
     """A Whisper model that listens to our speech: its name or folder."""
+    slow_ok: bool = False
+    """Whether to go on with an engine that cannot keep up."""
     duration_s: float | None = None
     on_quit: str = "finish"
     json: bool = False

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from types import FrameType
@@ -25,15 +26,17 @@ from cli.live_output import (
     device_record,
     say,
 )
-from cli.live_plan import LiveOptions, plan_live, without_speech
+from cli.live_plan import LiveOptions, LivePlan, plan_live, without_speech
 from cli.live_record import Recorder
 from cli.live_session import HappeningQueue, LiveSession
 from cli.output_check import start_check
 from cli.records import as_line
 from cli.result_lines import ResultLines
+from engine.errors import EngineError
 from engine.events import Stamped
 from engine.metrics.meter import Percentiles
 from engine.process_stepper import ProcessStepper
+from engine.registry import engines
 
 OK, FAILED = 0, 1
 TICK_S = 0.05
@@ -70,6 +73,7 @@ def run_live(options: LiveOptions) -> int:
         if plan.spec.notice:
             say(f"s2st: {plan.spec.notice}")
         stepper.wait_until_loaded()
+        check_speed(plan, stepper.measure(plan.request), say)
         if check is not None:
             if not options.quiet:
                 say(f"output check: loading '{options.check_output}'")
@@ -93,6 +97,33 @@ def run_live(options: LiveOptions) -> int:
         ends = join_ends(plan, devices, tell, recorder, stack)
         session = LiveSession(plan, ends, stepper, queue, recorder, check)
         return _Run(session, stepper, queue, recorder, notices, signals, stack).run()
+
+
+def check_speed(plan: LivePlan, needed: float | None, tell: Callable[[str], None]) -> None:
+    """Says how fast the engine is here. Raises an `EngineError` for one that cannot keep up, unless
+    that was said to be all right."""
+    if needed is None:
+        return
+    speed = f"{needed:.1f} s of computing for each second of sound, on this machine"
+    if needed <= 1.0:
+        if not plan.options.quiet:
+            tell(f"engine: {speed}")
+        return
+    if plan.options.slow_ok:
+        tell(f"s2st: the engine '{plan.spec.name}' cannot keep up: {speed}")
+        return
+    others = [
+        spec.name
+        for spec in engines()
+        if spec.name != plan.spec.name
+        and not spec.uncovered(plan.request)
+        and not spec.missing(plan.request, plan.load_options)
+    ]
+    instead = f"--engine {others[0]} keeps up; " if others else ""
+    raise EngineError(
+        f"The engine '{plan.spec.name}' cannot keep up: {speed}.",
+        hint=f"{instead}`s2st file` takes its time; --slow-ok goes on anyway, and skips.",
+    )
 
 
 class Signals:

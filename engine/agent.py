@@ -85,6 +85,11 @@ class Agent(ABC, Generic[ItemIn, ItemOut, State]):
     def control(self, controls: StreamControls, state: State) -> None:
         """Note the latest controls of a stream. By default they change nothing."""
 
+    def measure(self, request: StreamRequest) -> float | None:
+        """Seconds it computes for each second of such a stream, on this machine, found by trying;
+        None for an agent that need not be tried."""
+        return None
+
     def release(self, state: State) -> None:
         """The stream is over: give back what its state had borrowed. May be called twice."""
 
@@ -135,6 +140,11 @@ class Chain(Agent[ItemIn, ItemOut, tuple[Any, ...]]):
     def control(self, controls: StreamControls, state: tuple[Any, ...]) -> None:
         for stage, stage_state in zip(self.stages, state, strict=True):
             stage.control(controls, stage_state)
+
+    def measure(self, request: StreamRequest) -> float | None:
+        measured = [stage.measure(request) for stage in self.stages]
+        known = [seconds for seconds in measured if seconds is not None]
+        return sum(known) if known else None
 
     def release(self, state: tuple[Any, ...]) -> None:
         with ExitStack() as stack:  # one that fails does not keep the others

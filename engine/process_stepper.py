@@ -58,6 +58,13 @@ class ProcessStepper:
         """Raises what loading raised."""
         self._receive()
 
+    def measure(self, request: StreamRequest) -> float | None:
+        """As `Agent.measure`."""
+        self._send(_Measure(request))
+        measured: Any = self._receive()
+        self._receive()
+        return None if measured is None else float(measured.seconds)
+
     def open(self, request: StreamRequest) -> None:
         self._send(_Open(request))
         self._receive()
@@ -128,6 +135,16 @@ class _Open:
 
 
 @dataclass(frozen=True, slots=True)
+class _Measure:
+    request: StreamRequest
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Step:
     chunk: AudioChunk
     controls: StreamControls
@@ -173,6 +190,9 @@ def _answer(connection: Connection, agent: Agent[AudioChunk, Event, Any], verbos
             match message:
                 case _Open(request):
                     state = agent.new_state(request)
+                case _Measure(request):
+                    seconds = agent.measure(request)
+                    _send(connection, None if seconds is None else _Measured(seconds))
                 case _Step(chunk, controls):
                     agent.control(controls, state)
                     for event in agent.step(chunk, state):

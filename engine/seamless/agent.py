@@ -1,5 +1,6 @@
 """SeamlessStreaming as an agent: utterances in, words and speech out while they are heard."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -32,6 +33,8 @@ from engine.seamless.words import SpelledWord, WordSpeller
 
 RELAXED_MS = 1000.0
 """Speech that may wait before the next is made faster."""
+MEASURED_AT_S = 3
+"""How far into an utterance the speed is tried: the further, the slower."""
 FASTEST = 1 / 1.3
 """Smallest factor of durations: as much faster as the queue itself ever plays."""
 
@@ -98,6 +101,30 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
                 )
             speakers[target] = _voice(request.speakers.get(target), voices[target])
         return speakers
+
+    def measure(self, request: StreamRequest) -> float | None:
+        """On a second of noise, some seconds into an utterance."""
+        state = self.new_state(request)
+        utterance = UtteranceState({language: TargetState() for language in state.languages})
+        chance = np.random.default_rng(0)
+        size = RATE_HZ * state.policy.segment_ms // 1000
+        steps = max(1, round(RATE_HZ / size))
+        sound = (0.1 * chance.standard_normal(MEASURED_AT_S * RATE_HZ)).astype(np.float32)
+        utterance.hear(sound)
+        taken_s = []
+        for number in range(steps + 1):
+            begun_s = time.perf_counter()
+            step_utterance(
+                self._model,
+                utterance,
+                sound[:size],
+                state.policy,
+                finished=False,
+                speakers=state.speakers,
+            )
+            if number:  # the first one makes room
+                taken_s.append(time.perf_counter() - begun_s)
+        return sum(taken_s) / (steps * size / RATE_HZ)
 
     def control(self, controls: StreamControls, state: SeamlessState) -> None:
         state.controls = controls

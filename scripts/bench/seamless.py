@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""SeamlessStreaming's runtime against the reference's plain way of working, with random weights.
+
+One thread. A step is 320 ms of sound, some seconds into an utterance, in which two tokens are
+written and one is not. Both ways must come to the same tokens.
+"""
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from measuring import DATA, print_circumstances, print_table, print_verdict
+
+from engine.layers.code_hifigan import CodeHifiGan
+from engine.seamless.config import (
+    DecoderConfig,
+    EncoderConfig,
+    StreamingPolicy,
+    UnitConfig,
+    read_config,
+)
+from engine.seamless.encoder import SpeechEncoder
+from engine.seamless.loading import SeamlessModel
+from engine.seamless.naive import NaiveState, naive_decode, naive_encode, naive_step
+from engine.seamless.policy import TextState, decode
+from engine.seamless.text_decoder import TextDecoder
+from engine.seamless.tokens import TextPieces
+from engine.seamless.unit_decoder import UnitDecoder
+from engine.seamless.utterance import TargetState, UtteranceState, step_utterance
+
+TINY = DATA / "seamless"
+RATE_HZ = 16_000
+SEGMENT = RATE_HZ * 320 // 1000
+MOMENTS_S = (5, 10, 20, 30)
+POLICY = StreamingPolicy(decision_threshold=0.0, max_len_b=4000, max_consecutive_write=2)
+LANGUAGE = "spa"
+TIMES = 5
+FULL_LAYERS = 24
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30, help="of the long stream (30)")
+    parser.add_argument("--quick", action="store_true", help="no long stream, no full-size layers")
+    parser.add_argument("--worker", choices=["fast", "naive"], help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.worker:
+        _hold_memory(arguments.worker)
+        return
+    _show_steps()
+    _show_memory()
+    if not arguments.quick:
+        _show_full_size()
+        _show_long_stream(arguments.minutes)
+    if not torch.cuda.is_available():
+        print(
+            "\nno GPU here; on one this would run: the full model with random weights in bf16, one "
+            "step at 20 s (target 60 ms median), its memory (8 GB), and streams at once"
+        )
+    print_circumstances(
+        f"256 wide, 12+12 layers, 4 heads, FFN 1024 and 2048, text-to-unit 3+3 with FFN 2048, 1000 "
+        f"units, random weights, fp32, one thread; the ways take turns, medians of {TIMES}",
+        "torch",
+    )
+
+
+def _model(encoder: EncoderConfig, decoder: DecoderConfig) -> SeamlessModel:
+    torch.manual_seed(0)
+    tiny = read_config(TINY)
+    unit = UnitConfig(256, 3, 3, 4, 2048, 7, 256, 3, 500)
+    config = replace(tiny, encoder=encoder, decoder=decoder, unit=unit, num_units=1000)
+    v = tiny.vocoder
+    vocoder = CodeHifiGan(
+        unit_vocabulary=1004,
+        languages=5,
+        speakers=5,
+        embedding_dim=v.embedding_dim,
+        language_dim=v.language_dim,
+        speaker_dim=v.speaker_dim,
+        initial_channels=v.initial_channels,
+        upsample_rates=v.upsample_rates,
+        upsample_kernels=v.upsample_kernels,
+        resblock_kernels=v.resblock_kernels,
+        resblock_dilations=v.resblock_dilations,
+    )
+    pieces = TextPieces(TINY / "text.model", TINY / "char.model", tiny.text_languages)
+    return SeamlessModel(
+        config,
+        SpeechEncoder(encoder).eval(),
+        TextDecoder(decoder, 809).eval(),
+        UnitDecoder(unit, 1004).eval(),
+        vocoder.eval(),
+        pieces,
+        torch.device("cpu"),
+        torch.float32,
+    )
+
+
+def _small() -> SeamlessModel:
+    encoder = EncoderConfig(256, 12, 4, 1024, 80, 2, 31, 64, 8, 1, 8, 8, 1024)
+    return _model(encoder, DecoderConfig(256, 12, 4, 2048, 4096, 4, 0.2, 2))
+
+
+def _noise(seconds: float) -> Any:
+    chance = np.random.default_rng(0)
+    return (0.1 * chance.standard_normal(round(seconds * RATE_HZ))).astype(np.float32)
+
+
+def _show_steps() -> None:
+    """Each way, in turns, from the same moment on; what was written before is the same."""
+    model, rows, ratios = _small(), [], {}
+    sound = _noise(MOMENTS_S[-1] + 10)
+    for moment in MOMENTS_S:
+        fast, slow, parts = [], [], []
+        heard = moment * RATE_HZ
+        state = UtteranceState({LANGUAGE: TargetState()})
+        state.hear(sound[:heard])
+        naive = NaiveState(LANGUAGE)
+        naive.frames = [torch.tensor(frame.tolist()) for frame in naive.bank.hear(sound[:heard])]
+        traced = replace(POLICY, trace=True)
+        for _ in range(TIMES):
+            piece, heard = sound[heard : heard + SEGMENT], heard + SEGMENT
+            begun_s = time.perf_counter()
+            said = step_utterance(
+                model, state, piece, traced, finished=False, speakers={LANGUAGE: 0}
+            )[LANGUAGE]
+            fast.append(1000 * (time.perf_counter() - begun_s))
+            begun_s = time.perf_counter()
+            expected = naive_step(model, naive, piece, POLICY, finished=False, speaker=0)
+            slow.append(1000 * (time.perf_counter() - begun_s))
+            assert said.turn is not None and expected.turn is not None and said.trace is not None
+            assert said.turn.written == expected.turn.written
+            parts.append(said.trace["compute_ms"])
+        part = {
+            name: statistics.median(each.get(name, 0.0) for each in parts)
+            for name in ("encoder", "decoder", "text_to_unit", "vocoder")
+        }
+        whole, plain = statistics.median(fast), statistics.median(slow)
+        ratios[moment] = plain / whole
+        rows.append((f"{moment} s", *part.values(), whole, plain, plain / whole))
+    heading = ("into", "encoder", "decoder", "text-to-unit", "vocoder", "step ms", "plain", "ratio")
+    print_table(heading, rows)
+    print_verdict("plain / fast at 10 s", ratios[10], 2.2, at_least=True)
+    print_verdict("plain / fast at 30 s", ratios[30], 3.0, at_least=True)
+
+
+def _show_memory() -> None:
+    """Beyond the model itself, one step at 30 s, each way in a process of its own."""
+    peaks = {}
+    for way in ("fast", "naive"):
+        words = [sys.executable, __file__, "--worker", way]
+        out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        peaks[way] = float(out.split()[-1])
+    print(f"\npeak memory of a step at 30 s: {peaks['fast']:.0f} MB, plain {peaks['naive']:.0f} MB")
+    print_verdict("fast / plain", peaks["fast"] / peaks["naive"], 0.5)
+
+
+@torch.inference_mode()
+def _hold_memory(way: str) -> None:
+    model, sound = _small(), _noise(31)
+    model.encoder(torch.zeros(200, 80))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    heard, piece = sound[: 30 * RATE_HZ], sound[30 * RATE_HZ : 30 * RATE_HZ + SEGMENT]
+    if way == "fast":
+        state = UtteranceState({LANGUAGE: TargetState()})
+        state.hear(heard)
+        step_utterance(model, state, piece, POLICY, finished=False, speakers={LANGUAGE: 0})
+    else:
+        naive = NaiveState(LANGUAGE)
+        naive.frames = [torch.tensor(frame.tolist()) for frame in naive.bank.hear(heard)]
+        naive_step(model, naive, piece, POLICY, finished=False, speaker=0)
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+
+@torch.inference_mode()
+def _show_full_size() -> None:
+    """One layer of the published width, times its 24."""
+    encoder = EncoderConfig(1024, 1, 16, 4096, 80, 2, 31, 64, 8, 1, 8, 8, 4096)
+    model = _model(encoder, DecoderConfig(1024, 1, 16, 8192, 4096, 4, 0.2, 2))
+    rows = []
+    for moment in (5, 10, 20, 30):
+        frames = torch.randn(moment * 100, 80)
+        source = model.encoder(frames)
+        ways = {
+            "encoder": lambda f=frames: model.encoder(f),
+            "encoder, plain": lambda f=frames: naive_encode(model.encoder, f),
+            "decoder": lambda s=source: decode(
+                model.decoder, s, (3, 802), TextState(), POLICY.write, source_finished=False
+            ),
+            "decoder, plain": lambda s=source: naive_decode(
+                model.decoder,
+                s,
+                (3, 802),
+                TextState(),
+                POLICY.write,
+                source_finished=False,
+                comma=None,
+            ),
+        }
+        times: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(3):
+            for name, way in ways.items():
+                begun_s = time.perf_counter()
+                way()
+                times[name].append(time.perf_counter() - begun_s)
+        medians = [FULL_LAYERS * statistics.median(each) for each in times.values()]
+        rows.append((f"{moment} s", *medians, medians[1] / medians[0], medians[3] / medians[2]))
+    print()
+    heading = ("into", "encoder s", "plain", "decoder s", "plain", "ratio", "ratio")
+    print_table(heading, rows)
+    print("(full width, one layer and what surrounds the layers, times 24)")
+
+
+def _show_long_stream(minutes: float) -> None:
+    """The tiny model over sentences with pauses: neither steps nor memory may grow."""
+    import soundfile
+
+    from audio_io.chunk import AudioChunk, Boundary
+    from engine.agent import StreamRequest, Task
+    from engine.registry import LoadOptions
+    from engine.seamless.entry import load
+
+    options = LoadOptions(model_dir=str(TINY), device="cpu", dtype="fp32")
+    agent = load(options)
+    policy = StreamingPolicy(decision_threshold=0.3, max_consecutive_write=6)
+    request = StreamRequest("eng", ("spa",), task=Task.S2TT, policy=policy)
+    speech, _ = soundfile.read(DATA / "quickstart.wav", dtype="float32")
+    state, position, steps = agent.new_state(request), 0, []
+    memory: list[float] = []
+    while position < minutes * 60 * RATE_HZ:
+        at = position % len(speech)
+        samples = speech[at : at + SEGMENT]
+        begun_s = time.perf_counter()
+        for _ in agent.step(AudioChunk(samples, RATE_HZ, position, boundary=Boundary.NONE), state):
+            pass
+        steps.append((position / RATE_HZ / 60, 1000 * (time.perf_counter() - begun_s)))
+        position += len(samples)
+        memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    agent.release(state)
+    x, y = np.array(steps).T
+    (slope, _), covariance = np.polyfit(x, y, 1, cov=True)
+    error = float(np.sqrt(covariance[0, 0]))
+    warm = memory[len(memory) // 6]
+    print(
+        f"\n{minutes:g} minutes of speech with pauses, tiny model: a step takes "
+        f"{np.median(y):.1f} ms (median), trend {60 * slope:+.2f} ± {60 * error:.2f} ms an hour; "
+        f"memory {memory[-1]:.0f} MB, {memory[-1] / warm:.3f} times that after a sixth"
+    )
+
+
+if __name__ == "__main__":
+    main()
