@@ -36,7 +36,7 @@ def test_version_is_that_of_the_package() -> None:
     [
         (["nope"], "No such command 'nope'. `s2st --help` lists"),
         (["file"], "Missing argument 'INPUT...'. `s2st file --help` lists"),
-        (["file", "a.wav", "--nope"], "No such option: --nope. `s2st file --help` lists"),
+        (["file", "a.wav", "--xyzzy"], "No such option: --xyzzy. `s2st file --help` lists"),
         (["file", "a.wav", "--jobs", "0"], "'--jobs'"),
         (["file", "a.wav", "--jobs", "x"], "'--jobs'"),
         (["file", "a.wav", "--min-confidence", "1.5"], "'--min-confidence'"),
