@@ -19,8 +19,40 @@ _WORDS = {"recordings": "other recordings, or in another order"}
 
 @contextlib.contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """This run alone writes results here. Raises a `UsageError` when another does."""
+    """This run alone writes results here. Raises a `UsageError` when another does. A run that came
+    to nothing leaves nothing."""
+    with made(folder), _locked(folder):
+        try:
+            yield
+        finally:  # while it is still ours alone
+            _discard_nothing(folder)
+
+
+@contextlib.contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """The folder exists; if it did not before, and stays empty, it goes again."""
+    existed = folder.exists()
     make_folder(folder)
+    try:
+        yield
+    finally:
+        if not existed:
+            with contextlib.suppress(OSError):  # something is in it
+                folder.rmdir()
+
+
+def _discard_nothing(folder: Path) -> None:
+    """Remove a journal that holds no results, and a log that says nothing."""
+    if ResultJournal(folder).results():
+        return
+    (folder / NAME).unlink(missing_ok=True)
+    log = folder / "agent.log"
+    if log.exists() and not log.stat().st_size:
+        log.unlink()
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
     try:
         import fcntl
     except ImportError:  # Windows

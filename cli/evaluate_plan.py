@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import math
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -14,6 +12,7 @@ from typing import Any
 
 from audio_io.errors import UsageError
 from cli.options import AgentOptions
+from cli.sweep import Variant, variants
 from engine.agent import StreamRequest, Task
 from engine.agent_process import ForeignAgentConfig
 from engine.errors import EngineError
@@ -31,8 +30,6 @@ from engine.registry import AUTO, EngineSpec, LoadOptions, choose_engine
 
 UNITS = ("word", "char", "spm")
 POLICIES = ("live", "file")
-SEGMENT = "source_segment_size"
-MIN_CONFIDENCE = "min_confidence"
 _DIGESTED_BYTES = 2**20
 
 
@@ -77,17 +74,6 @@ class EvaluateOptions:
     quiet: bool = False
     json: bool = False
     verbose: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """One run over the test set; without a sweep there is one."""
-
-    setting: str
-    """`name=value` of a sweep, or empty."""
-    request: StreamRequest
-    segment_ms: int
-    foreign: ForeignAgentConfig | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +184,7 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
         items=items,
         spec=spec,
         load_options=load_options,
-        variants=_variants(options.sweep, base),
+        variants=variants(options.sweep, base),
         source_rate_hz=options.agent.rate_hz,
         scores=scores,
         notes=tuple(notes),
@@ -312,71 +298,6 @@ def _default_quality(task: Task, test_set: TestSet, options: EvaluateOptions) ->
     if task is Task.ASR:
         return ("CER",) if written_without_spaces(test_set.target) else ("WER",)
     return ("BLEU", "chrF", "TER") + (("ASR_BLEU",) if task is Task.S2ST else ())
-
-
-def _variants(sweep: str | None, base: Variant) -> tuple[Variant, ...]:
-    if sweep is None:
-        return (base,)
-    name, found, values = sweep.partition("=")
-    wanted = [value.strip() for value in values.split(",") if value.strip()]
-    if not (found and name and wanted):
-        raise UsageError(
-            f"--sweep '{sweep}' is not NAME=VALUE,VALUE.",
-            hint="For example --sweep source_segment_size=320,640,1280.",
-        )
-    name = name.strip()
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name):
-        raise UsageError(f"--sweep '{name}' is no name of a setting.")
-    for value in wanted:
-        # It becomes part of a folder's name.
-        if not value.isprintable() or "/" in value or "\\" in value or len(value) > 100:
-            raise UsageError(f"--sweep: the value {value[:40]!r} cannot name a folder.")
-    return tuple(_set(name, value, base) for value in dict.fromkeys(wanted))
-
-
-def _set(name: str, value: str, base: Variant) -> Variant:
-    """The variant in which one setting has this value."""
-    setting, known_as = f"{name}={value}", name.replace("-", "_")
-    if known_as == SEGMENT:
-        return replace(base, setting=setting, segment_ms=_number(name, value, int, least=1))
-    if base.foreign is not None:  # its options are its own, spelled as they are
-        words = (*base.foreign.options, f"--{name}", value)
-        return replace(base, setting=setting, foreign=replace(base.foreign, options=words))
-    if known_as == MIN_CONFIDENCE:
-        threshold = _number(name, value, float, least=0, most=1)
-        request = replace(base.request, min_confidence=threshold)
-        return replace(base, setting=setting, request=request)
-    policy: Any = base.request.policy
-    known = {field.name: field for field in fields(policy)} if policy is not None else {}
-    if known_as not in known:
-        names = ", ".join([SEGMENT, MIN_CONFIDENCE, *known])
-        raise UsageError(f"--sweep knows no '{name}' of this engine.", hint=f"There is: {names}.")
-    try:
-        kind = type(getattr(policy, known_as))
-        policy = replace(policy, **{known_as: _parse(name, value, kind)})
-    except ValueError as error:
-        raise UsageError(f"--sweep {setting}: {error}.") from error
-    return replace(base, setting=setting, request=replace(base.request, policy=policy))
-
-
-def _parse(name: str, value: str, kind: type) -> object:
-    if kind is bool:
-        if value.lower() not in ("true", "false", "yes", "no"):
-            raise UsageError(f"--sweep {name} is true or false, not '{value}'.")
-        return value.lower() in ("true", "yes")
-    return _number(name, value, kind) if kind in (int, float) else value
-
-
-def _number(
-    name: str, value: str, kind: type, least: float = -math.inf, most: float = math.inf
-) -> Any:
-    try:
-        number = kind(value)
-    except ValueError:
-        raise UsageError(f"--sweep {name} is a number, not '{value}'.") from None
-    if not (math.isfinite(number) and least <= number <= most):
-        raise UsageError(f"--sweep {name} cannot be {value}.")
-    return number
 
 
 def _values(policy: object) -> Mapping[str, Any]:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from audio_io.errors import S2stError, UsageError
-from cli.evaluate_folder import REPORT, check_free, claimed, make_folder, prepare, remove_derived
-from cli.evaluate_plan import EvaluateOptions, EvaluatePlan, Variant, make_plan
+from cli.evaluate_folder import REPORT, check_free, claimed, made, prepare, remove_derived
+from cli.evaluate_plan import EvaluateOptions, EvaluatePlan, make_plan
 from cli.evaluate_view import EvaluateView, print_scores
+from cli.sweep import Variant
 from engine.agent import Task
 from engine.evaluation.files import write_scores, write_simuleval_files
 from engine.evaluation.journal import ResultJournal
@@ -41,8 +42,8 @@ def run_evaluate(options: EvaluateOptions) -> int:
         folder = options.output
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="s2st-")))
-        folders, waiting = _prepare(plan, folder, stack)
         ears = _ears(plan, stack)
+        folders, waiting = _prepare(plan, folder, stack)
         view = stack.enter_context(EvaluateView(plan, sum(map(len, waiting))))
         summaries = []
         for variant, each, items in zip(plan.variants, folders, waiting, strict=True):
@@ -89,7 +90,7 @@ def _prepare(
     options = plan.options
     settings = [variant.setting for variant in plan.variants]
     check_free(folder, [setting for setting in settings if setting], plan.items)
-    make_folder(folder)
+    stack.enter_context(made(folder))
     folders = [folder / setting for setting in settings]
     for each in folders:
         check_free(each, (), plan.items)

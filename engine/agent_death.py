@@ -1,4 +1,4 @@
-"""What can be told of an agent's process that ended: how, its last words, and its Python."""
+"""What can be told of an agent's process that ended: its last words, and its Python."""
 
 import contextlib
 import os
@@ -12,13 +12,6 @@ LAST_BYTES = 4096
 """Of the log, in which the last line is looked for."""
 LAST_WORDS = 300
 """Characters of it that are told."""
-
-
-def how_it_ended(exit_code: int | None) -> str:
-    """`exit_code` as `subprocess` has it; None while the process is still there."""
-    if exit_code is None:
-        return "its connection broke"
-    return f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
 
 
 def last_words(log: Path, start_byte: int) -> str:

@@ -21,12 +21,12 @@ import numpy as np
 
 from audio_io.chunk import Samples
 from audio_io.errors import UsageError
-from engine.agent_death import how_it_ended
 from engine.agent_port import GLANCE_S, AgentPort
 from engine.agent_program import AgentProgram
 from engine.agent_speech import check_speech
 from engine.agent_worker import FrameError, is_file, one_line, pack_frame, read_frame
 from engine.errors import EngineError
+from engine.process_end import how_it_ended
 
 logger = logging.getLogger(__name__)
 

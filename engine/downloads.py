@@ -80,7 +80,7 @@ def look_up_on_hub(repository: str, file: str, revision: str, sha256: str | None
         from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
     except ImportError as error:
         raise EngineError(
-            "The package huggingface_hub is missing.", hint="Type: pip install 's2st[seamless]'"
+            "The package huggingface_hub is missing.", hint="Type: scripts/setup seamless"
         ) from error
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
     url = hf_hub_url(repository, file, revision=revision, endpoint=endpoint)

@@ -302,7 +302,7 @@ def _convert(
     except ImportError as error:
         raise EngineError(
             f"Converting a model takes the package {error.name}, which is missing.",
-            hint="Type: pip install 's2st[seamless]'",
+            hint="Type: scripts/setup seamless",
         ) from error
     target = target.absolute()
     _remove_stale(target)

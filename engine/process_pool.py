@@ -14,6 +14,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from audio_io.errors import S2stError
+from engine.process_end import how_it_ended
 
 GRACE_S = 5.0
 """How long a worker may take to clean up before it is killed."""
@@ -227,8 +228,7 @@ def _sendable(error: Exception) -> Exception:
 
 
 def _death(process: SpawnProcess) -> S2stError:
-    code = process.exitcode
-    how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+    how = how_it_ended(process.exitcode)
     return S2stError(
         f"The worker process died ({how}).",
         hint="Is there enough memory? Fewer --jobs need less.",

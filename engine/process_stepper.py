@@ -21,6 +21,7 @@ from audio_io.errors import S2stError
 from engine.agent import Agent, StreamControls, StreamRequest
 from engine.errors import EngineError
 from engine.events import Event
+from engine.process_end import how_it_ended
 
 GRACE_S = 5.0
 """How long the process may take to end before it is killed."""
@@ -121,8 +122,7 @@ class ProcessStepper:
 
     def _death(self) -> EngineError:
         self._process.join(GRACE_S)
-        code = self._process.exitcode
-        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        how = how_it_ended(self._process.exitcode)
         return EngineError(
             f"The engine's process ended ({how}).",
             hint="Is there enough memory? `s2st doctor` tries every part.",

@@ -18,7 +18,7 @@ from engine.languages import LANGUAGES, language_name
 RATE_HZ = 16_000
 SHORTEST_SAMPLES = RATE_HZ // 10
 """Whisper makes words out of less sound than this; none are said in it."""
-EXTRA = "Type: pip install 's2st[whisper]'"
+EXTRA = "Type: scripts/setup whisper"
 OWN_CODES = {"jav": "jw", "cmn_Hant": "zh", "ary": "ar", "arz": "ar", "zlm": "ms"}
 """Languages that Whisper calls by another code than ISO 639-1's, or counts with a wider one."""
 FILES = ("model.bin", "tokenizer.json")

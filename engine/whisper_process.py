@@ -22,6 +22,7 @@ from audio_io.errors import S2stError
 from audio_io.recording import open_recording
 from audio_io.resample import StreamResampler
 from engine.errors import EngineError
+from engine.process_end import how_it_ended
 from engine.whisper import RATE_HZ, OutputAsrConfig, Whisper
 
 GRACE_S = 5.0
@@ -108,8 +109,7 @@ class WhisperProcess:
 
     def _death(self) -> EngineError:
         self._process.join(GRACE_S)
-        code = self._process.exitcode
-        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        how = how_it_ended(self._process.exitcode)
         return EngineError(
             f"The output check's process ended ({how}).",
             hint="Is there enough memory for the Whisper model?",

@@ -293,7 +293,7 @@ def test_without_the_package_the_line_names_the_extra(config: OutputAsrConfig) -
     )
     assert done.stderr.splitlines()[-1] == (
         "engine.errors.EngineError: Listening to speech with Whisper needs the package "
-        "'faster_whisper', which is not installed. Type: pip install 's2st[whisper]'"
+        "'faster_whisper', which is not installed. Type: scripts/setup whisper"
     )
 
 
