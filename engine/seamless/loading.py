@@ -1,7 +1,5 @@
 """Loads a SeamlessStreaming from a model directory."""
 
-import logging
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from torch import Tensor, nn
 
 from engine.errors import EngineError
 from engine.layers.code_hifigan import CodeHifiGan
+from engine.placement import INT8, choose_device, choose_dtype, quantise, refuse_too_little_memory
 from engine.seamless.checkpoint import (
     Tensors,
     first_and_more,
@@ -24,10 +23,6 @@ from engine.seamless.tokens import TextPieces
 from engine.seamless.unit_decoder import FIRST_UNIT, UnitDecoder
 
 __all__ = ["SeamlessModel", "load_model", "load_tensors"]
-logger = logging.getLogger(__name__)
-
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-INT8 = "int8"
 
 
 @dataclass(slots=True)
@@ -58,15 +53,15 @@ def load_model(folder: Path, *, device: str = "auto", dtype: str = "auto") -> Se
     """
     config = read_config(folder)
     place = choose_device(device)
-    number = _choose_dtype(dtype, place)
+    number = choose_dtype(dtype, place)
     tensors = load_tensors(folder, config)
     model = _fitting_model(folder, config, tensors, place, number)
     modules = (model.encoder, model.decoder, model.units, model.vocoder)
-    _check_memory(_needed_bytes(modules, number, int8=dtype == INT8), place)
+    refuse_too_little_memory(_needed_bytes(modules, number, int8=dtype == INT8), place)
     for filling in _fillings(model, folder, tensors):
         _fill(filling, place, number)
         if dtype == INT8:
-            _quantise(filling.module)
+            quantise(filling.module)
     return model
 
 
@@ -93,45 +88,6 @@ def _fitting_model(
     for filling in _fillings(model, folder, tensors):
         filling.check()
     return model
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of this name, or the best one for `auto`. Raises `EngineError`."""
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise EngineError(
-            f"'{name}' is no device.", hint="There is: auto, cpu, cuda, cuda:1, mps."
-        ) from error
-    there = {
-        "cpu": 1,
-        "cuda": torch.cuda.device_count(),
-        "mps": int(torch.backends.mps.is_available()),
-    }.get(device.type, 0)
-    if (device.index or 0) >= there:
-        raise EngineError(
-            f"There is no device '{name}' here, or this torch ({torch.__version__}) has no "
-            "support for it.",
-            hint="Take --device auto or cpu.",
-        )
-    return device
-
-
-def _choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    if name == INT8 and device.type != "cpu":
-        raise EngineError(f"int8 runs on the cpu only, not on {device}.", hint="Take --dtype auto.")
-    if name == "auto":
-        name = {"cuda": "bf16", "mps": "fp16"}.get(device.type, "fp32")
-        if device.type == "cuda" and not torch.cuda.is_bf16_supported():
-            name = "fp16"
-    if name not in {*DTYPES, INT8}:
-        known = ", ".join(["auto", *DTYPES, INT8])
-        raise EngineError(f"'{name}' is no number format.", hint=f"There is: {known}.")
-    return DTYPES.get(name, torch.float32)
 
 
 def _check_tables(folder: Path, config: ModelConfig, tensors: dict[str, Tensors]) -> None:
@@ -263,37 +219,6 @@ def _fill(filling: _Filling, device: torch.device, dtype: torch.dtype) -> None:
     filling.module.requires_grad_(False).eval()
 
 
-class _Int8Linear(nn.Module):
-    """A quantised linear layer that takes a single vector too."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, states: Tensor) -> Tensor:
-        out: Tensor = self.inner(states[None])[0] if states.ndim == 1 else self.inner(states)
-        return out
-
-
-def _quantise(module: nn.Module) -> None:
-    """Quantise every linear layer below a module, one after the other."""
-    try:
-        from torch.ao.quantization import quantize_dynamic
-    except ImportError as error:
-        raise EngineError(
-            f"int8 needs a part of torch that {torch.__version__} has no more.",
-            hint="Take --dtype fp32 or bf16.",
-        ) from error
-    for name, child in list(module.named_children()):
-        if type(child) is not nn.Linear:
-            _quantise(child)
-            continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            quantised = quantize_dynamic(nn.Sequential(child), {nn.Linear}, dtype=torch.qint8)
-        setattr(module, name, _Int8Linear(quantised[0]))
-
-
 def _needed_bytes(modules: Iterable[nn.Module], dtype: torch.dtype, *, int8: bool) -> int:
     """Memory that the weights take; tables with two names, of text and of units, count once."""
     needed = 0
@@ -305,45 +230,3 @@ def _needed_bytes(modules: Iterable[nn.Module], dtype: torch.dtype, *, int8: boo
             linear = int8 and isinstance(module.get_submodule(name.rpartition(".")[0]), nn.Linear)
             needed += parameter.numel() * (1 if linear else dtype.itemsize)
     return needed
-
-
-def _check_memory(needed_bytes: int, device: torch.device) -> None:
-    free_bytes = free_memory_bytes(device)
-    if free_bytes is None:
-        logger.debug("free memory of %s is not known; %d bytes are needed", device, needed_bytes)
-    elif free_bytes < needed_bytes:
-        smaller = "--dtype int8 or bf16" if device.type == "cpu" else "--device cpu"
-        raise EngineError(
-            f"The model needs {needed_bytes / 1e9:.1f} GB of memory on {device}; "
-            f"{free_bytes / 1e9:.1f} GB are free.",
-            hint=f"Close other programs, or take {smaller}.",
-        )
-
-
-def free_memory_bytes(device: torch.device) -> int | None:
-    """Memory that is free for a model; None where that is not known."""
-    if device.type == "cuda":
-        free: int = torch.cuda.mem_get_info(device)[0]
-        return free
-    if device.type != "cpu":
-        return None
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        of_machine = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-    except (OSError, ValueError, StopIteration):
-        return None
-    of_group = _free_in_group_bytes()
-    return 1024 * of_machine if of_group is None else min(1024 * of_machine, of_group)
-
-
-def _free_in_group_bytes() -> int | None:
-    """What a container may still take; None where nothing limits it."""
-    group = Path("/sys/fs/cgroup")
-    try:
-        limit = int((group / "memory.max").read_text(encoding="ascii"))
-        used = int((group / "memory.current").read_text(encoding="ascii"))
-        counts = (group / "memory.stat").read_text(encoding="ascii").split()
-        cached = int(counts[counts.index("inactive_file") + 1])
-    except (OSError, ValueError, IndexError):  # "max" is no number
-        return None
-    return max(0, limit - used + cached)

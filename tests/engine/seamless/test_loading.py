@@ -15,10 +15,11 @@ import torch
 from sentencepiece import SentencePieceProcessor
 from torch import Tensor
 
+from engine import placement
 from engine.errors import EngineError
 from engine.layers.code_hifigan import CodeHifiGan
 from engine.model_languages import SEAMLESS_TEXT
-from engine.seamless import loading, published
+from engine.seamless import published
 from engine.seamless.config import read_config
 from engine.seamless.conversion import convert
 from engine.seamless.encoder import SpeechEncoder
@@ -416,15 +417,15 @@ def test_a_converted_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
 
 
 def test_too_little_memory_is_said_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "free_memory_bytes", lambda _: 1000)
+    monkeypatch.setattr(placement, "free_memory_bytes", lambda _: 1000)
     with pytest.raises(EngineError, match=r"needs 0\.0 GB of memory on cpu; 0\.0 GB are free"):
         load_model(TINY, device="cpu")
-    monkeypatch.setattr(loading, "free_memory_bytes", lambda _: None)
+    monkeypatch.setattr(placement, "free_memory_bytes", lambda _: None)
     load_model(TINY, device="cpu")
 
 
 def test_free_memory_is_known_on_linux() -> None:
-    free_bytes = loading.free_memory_bytes(torch.device("cpu"))
+    free_bytes = placement.free_memory_bytes(torch.device("cpu"))
     assert free_bytes is not None
     assert free_bytes > 10_000_000
 

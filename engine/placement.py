@@ -1,0 +1,130 @@
+"""Where a model computes and in which numbers: devices, dtypes, the memory they take."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from engine.errors import EngineError
+
+logger = logging.getLogger(__name__)
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+INT8 = "int8"
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of this name, or the best one for `auto`. Raises `EngineError`."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise EngineError(
+            f"'{name}' is no device.", hint="There is: auto, cpu, cuda, cuda:1, mps."
+        ) from error
+    there = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }.get(device.type, 0)
+    if (device.index or 0) >= there:
+        raise EngineError(
+            f"There is no device '{name}' here, or this torch ({torch.__version__}) has no "
+            "support for it.",
+            hint="Take --device auto or cpu.",
+        )
+    return device
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """The number format of this name; for `auto` bf16 on cuda (fp16 where it has none), fp16 on mps
+    and fp32 on cpu. int8 flows as fp32: only weights are quantised. Raises `EngineError`."""
+    if name == INT8 and device.type != "cpu":
+        raise EngineError(f"int8 runs on the cpu only, not on {device}.", hint="Take --dtype auto.")
+    if name == "auto":
+        name = {"cuda": "bf16", "mps": "fp16"}.get(device.type, "fp32")
+        if device.type == "cuda" and not torch.cuda.is_bf16_supported():
+            name = "fp16"
+    if name not in {*DTYPES, INT8}:
+        known = ", ".join(["auto", *DTYPES, INT8])
+        raise EngineError(f"'{name}' is no number format.", hint=f"There is: {known}.")
+    return DTYPES.get(name, torch.float32)
+
+
+def refuse_too_little_memory(needed_bytes: int, device: torch.device) -> None:
+    """Raise `EngineError` where a model of this size does not fit into what is free."""
+    free_bytes = free_memory_bytes(device)
+    if free_bytes is None:
+        logger.debug("free memory of %s is not known; %d bytes are needed", device, needed_bytes)
+    elif free_bytes < needed_bytes:
+        smaller = "--dtype int8 or bf16" if device.type == "cpu" else "--device cpu"
+        raise EngineError(
+            f"The model needs {needed_bytes / 1e9:.1f} GB of memory on {device}; "
+            f"{free_bytes / 1e9:.1f} GB are free.",
+            hint=f"Close other programs, or take {smaller}.",
+        )
+
+
+def free_memory_bytes(device: torch.device) -> int | None:
+    """Memory that is free for a model; None where that is not known."""
+    if device.type == "cuda":
+        free: int = torch.cuda.mem_get_info(device)[0]
+        return free
+    if device.type != "cpu":
+        return None
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        of_machine = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    except (OSError, ValueError, StopIteration):
+        return None
+    of_group = _free_in_group_bytes()
+    return 1024 * of_machine if of_group is None else min(1024 * of_machine, of_group)
+
+
+def _free_in_group_bytes() -> int | None:
+    """What a container may still take; None where nothing limits it."""
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = int((group / "memory.max").read_text(encoding="ascii"))
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        counts = (group / "memory.stat").read_text(encoding="ascii").split()
+        cached = int(counts[counts.index("inactive_file") + 1])
+    except (OSError, ValueError, IndexError):  # "max" is no number
+        return None
+    return max(0, limit - used + cached)
+
+
+class _Int8Linear(nn.Module):
+    """A quantised linear layer that takes a single vector too."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, states: Tensor) -> Tensor:
+        out: Tensor = self.inner(states[None])[0] if states.ndim == 1 else self.inner(states)
+        return out
+
+
+def quantise(module: nn.Module) -> None:
+    """Quantise every linear layer below a module, one after the other."""
+    try:
+        from torch.ao.quantization import quantize_dynamic
+    except ImportError as error:
+        raise EngineError(
+            f"int8 needs a part of torch that {torch.__version__} has no more.",
+            hint="Take --dtype fp32 or bf16.",
+        ) from error
+    for name, child in list(module.named_children()):
+        if type(child) is not nn.Linear:
+            quantise(child)
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            quantised = quantize_dynamic(nn.Sequential(child), {nn.Linear}, dtype=torch.qint8)
+        setattr(module, name, _Int8Linear(quantised[0]))
