@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from engine.errors import EngineError
 
@@ -99,18 +99,6 @@ def _free_in_group_bytes() -> int | None:
     return max(0, limit - used + cached)
 
 
-class _Int8Linear(nn.Module):
-    """A quantised linear layer that takes a single vector too."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, states: Tensor) -> Tensor:
-        out: Tensor = self.inner(states[None])[0] if states.ndim == 1 else self.inner(states)
-        return out
-
-
 def quantise(module: nn.Module) -> None:
     """Quantise every linear layer below a module, one after the other."""
     try:
@@ -127,4 +115,4 @@ def quantise(module: nn.Module) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             quantised = quantize_dynamic(nn.Sequential(child), {nn.Linear}, dtype=torch.qint8)
-        setattr(module, name, _Int8Linear(quantised[0]))
+        setattr(module, name, quantised[0])

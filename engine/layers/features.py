@@ -29,7 +29,7 @@ class FilterBank:
 
     def hear(self, samples: Samples) -> NDArray[np.float32]:
         """The frames that are complete now, shape (frames, 80)."""
-        if len(samples):
+        if len(samples):  # the binding takes each number by itself; a list is its fastest way
             self._fbank.accept_waveform(RATE_HZ, samples.tolist())
         ready: int = self._fbank.num_frames_ready
         if ready == self._taken:

@@ -1,8 +1,9 @@
 """SeamlessStreaming as an agent: utterances in, words and speech out while they are heard."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
@@ -25,9 +26,10 @@ from engine.seamless.loading import SeamlessModel
 from engine.seamless.policy import Turn
 from engine.seamless.utterance import (
     Said,
+    Segment,
     TargetState,
     UtteranceState,
-    step_utterance,
+    step_utterances,
 )
 from engine.seamless.words import SpelledWord, WordSpeller
 
@@ -66,6 +68,10 @@ class SeamlessState:
     written: set[str] = field(default_factory=set)
     """Languages in which something was committed."""
     spoken_samples: dict[str, int] = field(default_factory=dict)
+
+
+_Steps: TypeAlias = Generator[Event | Segment, dict[str, Said] | None, None]
+"""What a stream says, and the segments it wants computed: each is answered by what came of it."""
 
 
 class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
@@ -114,14 +120,8 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
         taken_s = []
         for number in range(steps + 1):
             begun_s = time.perf_counter()
-            step_utterance(
-                self._model,
-                utterance,
-                sound[:size],
-                state.policy,
-                finished=False,
-                speakers=state.speakers,
-            )
+            segment = Segment(utterance, sound[:size], state.policy, False, state.speakers)
+            step_utterances(self._model, [segment])
             if number:  # the first one makes room
                 taken_s.append(time.perf_counter() - begun_s)
         return sum(taken_s) / (steps * size / RATE_HZ)
@@ -130,6 +130,35 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
         state.controls = controls
 
     def step(self, chunk: AudioChunk, state: SeamlessState) -> Iterator[Event]:
+        steps = self._take(chunk, state)
+        made = next(steps, None)
+        while made is not None:
+            if isinstance(made, Segment):
+                [said] = step_utterances(self._model, [made])
+                made = _after(steps, said)
+            else:
+                yield made
+                made = next(steps, None)
+
+    def step_many(self, batch: Sequence[tuple[AudioChunk, SeamlessState]]) -> list[list[Event]]:
+        """The segments that several streams have ready are computed together."""
+        streams = [self._take(chunk, state) for chunk, state in batch]
+        events: list[list[Event]] = [[] for _ in batch]
+        answers: dict[int, dict[str, Said] | None] = dict.fromkeys(range(len(batch)))
+        while answers:
+            waiting: dict[int, Segment] = {}
+            for number, answer in answers.items():
+                made = _after(streams[number], answer)
+                while made is not None and not isinstance(made, Segment):
+                    events[number].append(made)
+                    made = next(streams[number], None)
+                if made is not None:
+                    waiting[number] = made
+            said = step_utterances(self._model, list(waiting.values())) if waiting else []
+            answers = dict(zip(waiting, said, strict=True))
+        return events
+
+    def _take(self, chunk: AudioChunk, state: SeamlessState) -> _Steps:
         if chunk.sample_rate_hz != RATE_HZ:
             raise ValueError(f"seamless hears {RATE_HZ} Hz only")
         if state.open is not None and chunk.start_sample != state.next_sample:
@@ -161,7 +190,7 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
             sample / RATE_HZ,
         )
 
-    def _finish(self, state: SeamlessState) -> Iterator[Event]:
+    def _finish(self, state: SeamlessState) -> _Steps:
         """The utterance is over: hear the rest of it."""
         if state.open is None:
             return
@@ -172,18 +201,18 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
         utterance, state.utterance, state.open = state.utterance, state.utterance + 1, None
         yield UtteranceEnded(utterance, start_s, end_s)
 
-    def _hear(self, samples: Samples, state: SeamlessState, *, finished: bool) -> Iterator[Event]:
+    def _hear(self, samples: Samples, state: SeamlessState, *, finished: bool) -> _Steps:
         opened = state.open
         assert opened is not None
-        said = step_utterance(
-            self._model,
+        said = yield Segment(
             opened.state,
             samples,
             state.policy,
-            finished=finished,
-            speakers=state.speakers,
-            duration_factor=_hurry(state.controls),
+            finished,
+            state.speakers,
+            {language: _hurry(language, state.controls) for language in state.speakers},
         )
+        assert said is not None
         heard_s = (opened.start_sample + opened.state.heard_samples) / RATE_HZ
         committed_s, opened.committed_s = opened.committed_s, opened.committed_s
         for language, each in said.items():
@@ -238,9 +267,17 @@ def _sureness(turn: Turn, finished: bool) -> list[float]:
     return sure
 
 
-def _hurry(controls: StreamControls) -> float:
-    """The factor of durations that lets speech catch up with what waits to be played."""
-    queued_ms = max(controls.queued_ms.values(), default=0.0)
+def _after(steps: _Steps, said: dict[str, Said] | None) -> Event | Segment | None:
+    """What a stream says or wants next, once its segment is answered; None when it is through."""
+    try:
+        return steps.send(said)
+    except StopIteration:
+        return None
+
+
+def _hurry(language: str, controls: StreamControls) -> float:
+    """The factor of durations that lets speech catch up with what of it waits to be played."""
+    queued_ms = controls.queued_ms.get(language, 0.0)
     behind_s = max(0.0, queued_ms - RELAXED_MS) / 1000
     return max(FASTEST, 1.0 - 0.1 * behind_s)
 

@@ -188,6 +188,9 @@ class StreamingPolicy:
     """Units of 20 ms that must be due before anything is spoken."""
     duration_factor: float = 1.0
     """Of the units of each character; less is faster speech."""
+    encoder_window_ms: int | None = None
+    """Newest sound that is encoded anew at each step; older states stay as they are. Not the
+    reference, which encodes the whole utterance (None)."""
     trace: bool = False
     """Whether each step leaves a record of everything in it."""
 
@@ -203,6 +206,8 @@ class StreamingPolicy:
             raise ValueError("max_len_a, max_len_b and min_starting_wait are not negative")
         if self.min_unit_chunk_size < 0 or not 0.1 <= self.duration_factor <= 10:
             raise ValueError("min_unit_chunk_size is not negative, duration_factor from 0.1 to 10")
+        if self.encoder_window_ms is not None and self.encoder_window_ms < 1000:
+            raise ValueError(f"encoder_window_ms {self.encoder_window_ms} is less than 1000")
 
     @property
     def write(self) -> WritePolicy:

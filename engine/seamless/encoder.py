@@ -1,14 +1,19 @@
 """The speech encoder: filter banks to states at 6.25 Hz.
 
-N is left out: one stream at a time. T: frames of the filter bank at 100 Hz; S: stacked frames at
-50 Hz; A: adapted states at 6.25 Hz; M: width; H: heads; D: width of a head.
+N: streams; T: frames of the filter bank at 100 Hz; S: stacked frames at 50 Hz; A: adapted states at
+6.25 Hz; M: width; H: heads; D: width of a head.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.seamless.config import EncoderConfig
+
+MOST_PADDING = 1.25
+"""Streams are encoded together while padding them to the longest makes so many times the frames."""
 
 
 class SpeechEncoder(nn.Module):
@@ -25,15 +30,71 @@ class SpeechEncoder(nn.Module):
         self.speech_encoder = _Adapted(config)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Frames (T, 80) to states (A, M). An odd last frame is paired with a zero one."""
-        stride = self.config.fbank_stride
-        missing = -len(frames) % stride
-        if missing:
-            frames = functional.pad(frames, (0, 0, 0, missing))
-        stacked = frames.reshape(len(frames) // stride, -1)
-        valid = len(stacked) - bool(missing)
-        states: Tensor = self.speech_encoder(self.speech_encoder_frontend(stacked), valid)
+        """Frames (T, 80) of one stream to states (A, M)."""
+        return self.encode([frames])[0]
+
+    def encode(self, streams: Sequence[Tensor]) -> list[Tensor]:
+        """Frames (T, 80) of each stream to its states (A, M). Streams of like length are computed
+        together: the same states but for rounding. An odd last frame is paired with a zero one."""
+        states: list[Tensor] = [torch.empty(0)] * len(streams)
+        for group in alike([len(frames) for frames in streams]):
+            encoded = self._encode_together([streams[number] for number in group])
+            for number, each in zip(group, encoded, strict=True):
+                states[number] = each
         return states
+
+    def _encode_together(self, streams: Sequence[Tensor]) -> list[Tensor]:
+        stride = self.config.fbank_stride
+        lengths = [-(-len(frames) // stride) for frames in streams]
+        whole = [len(frames) // stride for frames in streams]
+        longest = max(lengths)
+        padded = [
+            functional.pad(frames, (0, 0, 0, longest * stride - len(frames)))
+            if len(frames) < longest * stride
+            else frames
+            for frames in streams
+        ]
+        batch = torch.stack(padded) if len(padded) > 1 else padded[0][None]
+        stacked = batch.reshape(len(streams), longest, -1)
+        projected = self.speech_encoder_frontend(stacked)
+        adapted, counts = self.speech_encoder(projected, Extent(lengths, whole, batch.device))
+        return [adapted[number, :count] for number, count in enumerate(counts)]
+
+
+def alike(lengths: Sequence[int]) -> list[list[int]]:
+    """Numbers of the streams to compute together, longest first, by their lengths."""
+    groups: list[list[int]] = []
+    kept = 0
+    for number in sorted(range(len(lengths)), key=lambda each: -lengths[each]):
+        if groups:
+            longest = lengths[groups[-1][0]]
+            if longest * (len(groups[-1]) + 1) <= MOST_PADDING * (kept + lengths[number]):
+                groups[-1].append(number)
+                kept += lengths[number]
+                continue
+        groups.append([number])
+        kept = lengths[number]
+    return groups
+
+
+class Extent:
+    """How far each stream of a batch reaches."""
+
+    def __init__(self, lengths: Sequence[int], whole: Sequence[int], device: torch.device) -> None:
+        self.lengths = list(lengths)
+        self.whole = list(whole)
+        """Frames that are no padding; an odd last one is, in part, and counts only in `lengths`."""
+        self.beyond = self._past(self.lengths, device)
+        """True past the end of a stream, (N, S, 1); None where no stream has such frames."""
+        self.padding = self._past(self.whole, device)
+        """True where a frame is not whole, (N, S, 1); None where all are."""
+
+    def _past(self, ends: list[int], device: torch.device) -> Tensor | None:
+        size = max(self.lengths)
+        if min(ends) == size:
+            return None
+        places = torch.arange(size, device=device)
+        return (places >= torch.tensor(ends, device=device)[:, None])[:, :, None]
 
 
 class _Frontend(nn.Module):
@@ -61,17 +122,17 @@ class _Adapted(nn.Module):
         self.layer_norm = nn.LayerNorm(width)
         self._left, self._right = config.max_left_position, config.max_right_position
 
-    def forward(self, states: Tensor, valid: int) -> Tensor:
-        """States (S, M), of which the first `valid` are of whole frames, to (A, M)."""
-        index = self._relative_index(len(states), states.device)
+    def forward(self, states: Tensor, extent: Extent) -> tuple[Tensor, list[int]]:
+        """States (N, S, M) to (N, A, M), and how many of them each stream has."""
+        index = self._relative_index(states.shape[1], states.device)
         for layer in self.inner.layers:  # type: ignore[union-attr]
-            states = layer(states, valid, index)
+            states = layer(states, extent.padding, index)
         states = self.inner_layer_norm(states)
         states = states + 0.5 * self.proj2(functional.relu(self.proj1(states)))
         for adaptor in self.adaptor_layers:
-            states, valid = adaptor(states, valid)
+            states, extent = adaptor(states, extent)
         adapted: Tensor = self.layer_norm(states)
-        return adapted
+        return adapted, extent.lengths
 
     def _relative_index(self, length: int, device: torch.device) -> Tensor:
         """Row of the table of relative keys for each pair of query and key, (S, S)."""
@@ -94,10 +155,10 @@ class _Conformer(nn.Module):
         self.ffn2 = _FeedForward(width, config.ffn_dim, functional.silu)
         self.layer_norm = nn.LayerNorm(width)
 
-    def forward(self, states: Tensor, valid: int, index: Tensor) -> Tensor:
+    def forward(self, states: Tensor, padding: Tensor | None, index: Tensor) -> Tensor:
         states = states + 0.5 * self.ffn1(self.ffn1_layer_norm(states))
-        states = states + self.self_attn(self.self_attn_layer_norm(states), valid, index)
-        states = states + self.conv(self.conv_layer_norm(states), valid)
+        states = states + self.self_attn(self.self_attn_layer_norm(states), padding, index)
+        states = states + self.conv(self.conv_layer_norm(states), padding)
         states = states + 0.5 * self.ffn2(self.ffn2_layer_norm(states))
         normed: Tensor = self.layer_norm(states)
         return normed
@@ -128,13 +189,13 @@ class _Attention(nn.Module):
         self.output_proj = nn.Linear(width, width)
 
     def split(self, states: Tensor) -> Tensor:
-        """(S, M) to (H, S, D)."""
-        heads: Tensor = states.unflatten(-1, (self.heads, -1)).transpose(0, 1)
+        """(N, S, M) to (N, H, S, D)."""
+        heads: Tensor = states.unflatten(-1, (self.heads, -1)).transpose(1, 2)
         return heads
 
     def join(self, heads: Tensor) -> Tensor:
-        """(H, S, D) to (S, M), through the output projection."""
-        out: Tensor = self.output_proj(heads.transpose(0, 1).flatten(1))
+        """(N, H, S, D) to (N, S, M), through the output projection."""
+        out: Tensor = self.output_proj(heads.transpose(1, 2).flatten(2))
         return out
 
     def project(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -144,12 +205,13 @@ class _Attention(nn.Module):
             self.split(self.v_proj(states)),
         )
 
-    def forward(self, states: Tensor, valid: int) -> Tensor:
+    def forward(self, states: Tensor, padding: Tensor | None) -> Tensor:
+        """`padding` (N, S, 1) is True for states that are not to be attended to."""
         queries, keys, values = self.project(states)
-        attended = functional.scaled_dot_product_attention(
-            queries[None], keys[None, :, :valid], values[None, :, :valid]
+        mask = None if padding is None else ~padding[:, None, None, :, 0]
+        return self.join(
+            functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
         )
-        return self.join(attended[0])
 
 
 class _Relative(nn.Module):
@@ -162,7 +224,7 @@ class _Relative(nn.Module):
 class _RelativeAttention(_Attention):
     """Attention with relative keys (Shaw et al., https://arxiv.org/abs/1803.02155, equation 5).
 
-    The scores of the relative keys are those of all 73 distances, (H, S, 73), looked up for each
+    The scores of the relative keys are those of all 73 distances, (N, H, S, 73), looked up for each
     pair; the keys themselves are never laid out pair by pair.
     """
 
@@ -170,15 +232,17 @@ class _RelativeAttention(_Attention):
         super().__init__(config.model_dim, config.attention_heads)
         self.sdpa = _Relative(config)
 
-    def forward(self, states: Tensor, valid: int, index: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        self, states: Tensor, padding: Tensor | None, index: Tensor
+    ) -> Tensor:
         queries, keys, values = self.project(states)
         table = queries @ self.sdpa.rel_k_embed.weight.mT * queries.shape[-1] ** -0.5
-        index = index[:, :valid]
-        bias = table.gather(-1, index.expand(self.heads, -1, -1))
-        attended = functional.scaled_dot_product_attention(
-            queries[None], keys[None, :, :valid], values[None, :, :valid], attn_mask=bias[None]
+        bias = table.gather(-1, index.expand(len(states), self.heads, -1, -1))
+        if padding is not None:
+            bias.masked_fill_(padding[:, None, None, :, 0], -torch.inf)
+        return self.join(
+            functional.scaled_dot_product_attention(queries, keys, values, attn_mask=bias)
         )
-        return self.join(attended[0])
 
 
 class _Convolution(nn.Module):
@@ -192,13 +256,13 @@ class _Convolution(nn.Module):
         self.layer_norm = nn.LayerNorm(width)
         self.pointwise_conv2 = nn.Conv1d(width, width, 1, bias=False)
 
-    def forward(self, states: Tensor, valid: int) -> Tensor:
-        if valid < len(states):
-            states = functional.pad(states[:valid], (0, 0, 0, len(states) - valid))
+    def forward(self, states: Tensor, padding: Tensor | None) -> Tensor:
+        if padding is not None:
+            states = states.masked_fill(padding, 0.0)
         mixed = functional.linear(states, self.pointwise_conv1.weight[:, :, 0])
-        mixed = functional.glu(mixed, dim=-1).T[None]
+        mixed = functional.glu(mixed, dim=-1).mT
         mixed = functional.pad(mixed, (self.depthwise_conv.kernel_size[0] - 1, 0))
-        mixed = self.layer_norm(self.depthwise_conv(mixed)[0].T)
+        mixed = self.layer_norm(self.depthwise_conv(mixed).mT)
         return functional.linear(functional.silu(mixed), self.pointwise_conv2.weight[:, :, 0])
 
 
@@ -217,16 +281,26 @@ class _Adaptor(nn.Module):
         self.ffn = _FeedForward(width, config.adaptor_ffn_dim, functional.relu)
         self._kernel, self._stride = kernel, stride
 
-    def forward(self, states: Tensor, valid: int) -> tuple[Tensor, int]:
-        residual = _pooled(self.residual_conv, self.residual_layer_norm(states))
-        pooled = _pooled(self.self_attn_conv, self.self_attn_layer_norm(states))
-        if valid < len(states):
-            valid = (valid + 2 * (self._kernel // 2) - self._kernel) // self._stride + 1
-        else:
-            valid = len(pooled)
-        states = residual + self.self_attn(pooled, valid)
-        return states + self.ffn(self.ffn_layer_norm(states)), valid
+    def forward(self, states: Tensor, extent: Extent) -> tuple[Tensor, Extent]:
+        residual = _pooled(self.residual_conv, self.residual_layer_norm(states), extent)
+        pooled = _pooled(self.self_attn_conv, self.self_attn_layer_norm(states), extent)
+        lengths = [self._count(length) for length in extent.lengths]
+        # A last state that saw a frame which is not whole is padding, as in the reference.
+        whole = [
+            self._count(whole) if whole < length else self._count(length)
+            for whole, length in zip(extent.whole, extent.lengths, strict=True)
+        ]
+        after = Extent(lengths, whole, states.device)
+        states = residual + self.self_attn(pooled, after.padding)
+        return states + self.ffn(self.ffn_layer_norm(states)), after
+
+    def _count(self, length: int) -> int:
+        """States made of so many."""
+        return (length + 2 * (self._kernel // 2) - self._kernel) // self._stride + 1
 
 
-def _pooled(convolution: nn.Conv1d, states: Tensor) -> Tensor:
-    return functional.glu(convolution(states.T[None])[0], dim=0).T
+def _pooled(convolution: nn.Conv1d, states: Tensor, extent: Extent) -> Tensor:
+    """(N, S, M) to (N, A, M). Past the end of a stream the convolution sees zeros."""
+    if extent.beyond is not None:
+        states = states.masked_fill(extent.beyond, 0.0)
+    return functional.glu(convolution(states.mT), dim=1).mT

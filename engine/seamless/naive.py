@@ -14,11 +14,11 @@ from torch.nn import functional
 from audio_io.chunk import Samples
 from engine.layers.features import FilterBank
 from engine.seamless.config import DecisionMethod, StreamingPolicy, WritePolicy
-from engine.seamless.encoder import SpeechEncoder
+from engine.seamless.encoder import Extent, SpeechEncoder
 from engine.seamless.loading import SeamlessModel
 from engine.seamless.policy import TextState, Turn, blocked_ngrams, find_repetition
 from engine.seamless.speech import SpeechState
-from engine.seamless.text_decoder import FIRST_POSITION, TextDecoder, sinusoids
+from engine.seamless.text_decoder import FIRST_POSITION, TextDecoder, sinusoid_table
 from engine.seamless.tokens import EOS
 from engine.seamless.unit_decoder import FIRST_UNIT, spell
 
@@ -84,29 +84,26 @@ def naive_step(
 
 def naive_encode(encoder: SpeechEncoder, frames: Tensor) -> Tensor:
     """Frames (T, 80) to states (A, M), relative keys laid out as (S, S, D)."""
+    whole = len(frames) // 2
     if len(frames) % 2:
         frames = torch.cat([frames, frames.new_zeros(1, frames.shape[1])])
-        odd = True
-    else:
-        odd = False
-    stacked = frames.reshape(len(frames) // 2, -1)
-    valid = len(stacked) - odd
-    states: Tensor = encoder.speech_encoder_frontend(stacked)
+    extent = Extent([len(frames) // 2], [whole], frames.device)
+    states: Tensor = encoder.speech_encoder_frontend(frames.reshape(1, len(frames) // 2, -1))
     adapted = encoder.speech_encoder
     for layer in adapted.inner.layers:  # type: ignore[union-attr]
         states = states + 0.5 * layer.ffn1(layer.ffn1_layer_norm(states))
         states = states + _relative_attention(
-            layer.self_attn, layer.self_attn_layer_norm(states), valid, encoder
+            layer.self_attn, layer.self_attn_layer_norm(states), whole, encoder
         )
-        states = states + layer.conv(layer.conv_layer_norm(states), valid)
+        states = states + layer.conv(layer.conv_layer_norm(states), extent.padding)
         states = states + 0.5 * layer.ffn2(layer.ffn2_layer_norm(states))
         states = layer.layer_norm(states)
     states = adapted.inner_layer_norm(states)
     states = states + 0.5 * adapted.proj2(functional.relu(adapted.proj1(states)))
     for adaptor in adapted.adaptor_layers:
-        states, valid = adaptor(states, valid)
+        states, extent = adaptor(states, extent)
     out: Tensor = adapted.layer_norm(states)
-    return out
+    return out[0]
 
 
 def _relative_attention(
@@ -114,18 +111,16 @@ def _relative_attention(
 ) -> Tensor:
     queries, keys, values = attention.project(states)  # type: ignore[attr-defined]
     torch.matmul(queries, keys.mT)  # the reference computes it, and does not use it
-    places = torch.arange(len(states), device=states.device)
+    places = torch.arange(states.shape[1], device=states.device)
     config = encoder.config
     index = (places[None, :] - places[:, None]).clamp(
         -config.max_left_position, config.max_right_position
     ) + config.max_left_position
     relative = attention.sdpa.rel_k_embed(index)  # type: ignore[attr-defined]
-    bias = torch.einsum("hsd,std->hst", queries, relative) * queries.shape[-1] ** -0.5
-    bias[:, :, valid:] = -torch.inf
-    attended = functional.scaled_dot_product_attention(
-        queries[None], keys[None], values[None], attn_mask=bias[None]
-    )
-    out: Tensor = attention.join(attended[0])  # type: ignore[attr-defined]
+    bias = torch.einsum("nhsd,std->nhst", queries, relative) * queries.shape[-1] ** -0.5
+    bias[:, :, :, valid:] = -torch.inf
+    attended = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=bias)
+    out: Tensor = attention.join(attended)  # type: ignore[attr-defined]
     return out
 
 
@@ -144,30 +139,34 @@ def _run(
     """Features of the new positions, and p_choose of every layer, head, position and pooled state
     (layers, H, T, P)."""
     config = decoder.config
-    symbols = torch.tensor(tokens, device=source.device)
+    symbols = torch.tensor([tokens], device=source.device)
     states = decoder.text_decoder_frontend.embed(symbols) * config.model_dim**0.5  # type: ignore[operator]
-    places = sinusoids(past.tokens + FIRST_POSITION, len(tokens), config.model_dim, source.device)
-    states = (states.float() + places).to(states.dtype)
+    first = past.tokens + FIRST_POSITION
+    end = first + len(tokens)
+    table = sinusoid_table(end, config.model_dim, source.device)
+    states = (states.float() + table[first:end]).to(states.dtype)
     chosen = []
     for number, layer in enumerate(decoder.text_decoder.layers):  # type: ignore[arg-type]
         normed = layer.self_attn_layer_norm(states)
-        keys, values = layer.self_attn.project_source(normed)
+        keys, values = (each.transpose(1, 2) for each in layer.self_attn.project(normed))
         if number in past.keys:
-            keys = torch.cat([past.keys[number], keys], dim=1)
-            values = torch.cat([past.values[number], values], dim=1)
+            keys = torch.cat([past.keys[number], keys], dim=2)
+            values = torch.cat([past.values[number], values], dim=2)
         past.keys[number], past.values[number] = keys, values
         seen = torch.arange(past.tokens + len(tokens), device=source.device)
         mask = seen[None, :] <= seen[past.tokens :, None]
         states = states + layer.self_attn.attend(normed, keys, values, mask)
         queries = layer.encoder_decoder_attn_layer_norm(states)
-        chosen.append(_choose(layer.p_choose_layer, queries, source, config.pre_decision_ratio))
-        source_keys, source_values = layer.encoder_decoder_attn.project_source(source)
-        states = states + layer.encoder_decoder_attn.attend(queries, source_keys, source_values)
+        chosen.append(_choose(layer.p_choose_layer, queries[0], source, config.pre_decision_ratio))
+        keys, values = (
+            each.transpose(1, 2) for each in layer.encoder_decoder_attn.project(source[None])
+        )
+        states = states + layer.encoder_decoder_attn.attend(queries, keys, values, None)
         inner = functional.relu(layer.ffn.inner_proj(layer.ffn_layer_norm(states)))
         states = states + layer.ffn.output_proj(inner)
     past.tokens += len(tokens)
     features: Tensor = decoder.text_decoder.layer_norm(states)  # type: ignore[operator]
-    return features, torch.stack(chosen)
+    return features[0], torch.stack(chosen)
 
 
 def _choose(choose: object, queries: Tensor, source: Tensor, ratio: int) -> Tensor:
@@ -213,8 +212,8 @@ def naive_decode(
                 features = features[: len(features) - repeated]
                 past.tokens -= repeated
                 for number in past.keys:
-                    past.keys[number] = past.keys[number][:, : past.tokens]
-                    past.values[number] = past.values[number][:, : past.tokens]
+                    past.keys[number] = past.keys[number][:, :, : past.tokens]
+                    past.values[number] = past.values[number][:, :, : past.tokens]
                 break
         if token == EOS or len(state.tokens) + len(turn.written) > longest:
             turn.finished = True

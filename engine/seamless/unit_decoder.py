@@ -13,12 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.seamless.config import UnitConfig
-from engine.seamless.text_decoder import sinusoids
+from engine.seamless.text_decoder import FIRST_POSITION, sinusoid_table
 from engine.seamless.tokens import SPACE, TextPieces
 
 FIRST_UNIT = 4
 """Unit symbols come after four control symbols."""
-FIRST_POSITION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +146,9 @@ class _Frontend(nn.Module):
 
 
 def _places(states: Tensor) -> Tensor:
-    places = sinusoids(FIRST_POSITION, len(states), states.shape[1], states.device)
-    return places.to(states.dtype)
+    end = FIRST_POSITION + len(states)
+    table = sinusoid_table(end, states.shape[1], states.device)
+    return table[FIRST_POSITION:end].to(states.dtype)
 
 
 class DurationPredictor(nn.Module):

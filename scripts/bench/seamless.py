@@ -29,7 +29,7 @@ from engine.seamless.config import (
 from engine.seamless.encoder import SpeechEncoder
 from engine.seamless.loading import SeamlessModel
 from engine.seamless.naive import NaiveState, naive_decode, naive_encode, naive_step
-from engine.seamless.policy import TextState, decode
+from engine.seamless.policy import Row, TextState, decode
 from engine.seamless.text_decoder import TextDecoder
 from engine.seamless.tokens import TextPieces
 from engine.seamless.unit_decoder import UnitDecoder
@@ -201,7 +201,7 @@ def _show_full_size() -> None:
             "encoder": lambda f=frames: model.encoder(f),
             "encoder, plain": lambda f=frames: naive_encode(model.encoder, f),
             "decoder": lambda s=source: decode(
-                model.decoder, s, (3, 802), TextState(), POLICY.write, source_finished=False
+                model.decoder, [s], [Row(0, (3, 802), TextState(), POLICY.write, False)]
             ),
             "decoder, plain": lambda s=source: naive_decode(
                 model.decoder,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,44 @@ def test_chunk_size_does_not_matter(agent: SeamlessAgent, sound: Samples) -> Non
 
 def test_streams_do_not_mix(agent: SeamlessAgent, sound: Samples) -> None:
     """The reference keeps the language and the decoder's state of one stream on the agent."""
-    agent_checks.check_streams_do_not_mix(agent, sound, sound[::-1].copy(), TEXT)
+    agent_checks.check_streams_do_not_mix(agent, sound, sound[::-1].copy(), TEXT, rounding=1e-4)
+
+
+def test_streams_that_speak_do_not_mix(agent: SeamlessAgent, sound: Samples) -> None:
+    other = np.roll(sound[: 16_000 * 4], 1700)
+    agent_checks.check_streams_do_not_mix(agent, sound, other, SPEECH, rounding=1e-3)
+
+
+def test_streams_of_any_kind_are_stepped_together(agent: SeamlessAgent, sound: Samples) -> None:
+    """Other lengths, languages, tasks, policies, and some that are over before others."""
+    requests = [
+        TEXT,
+        replace(SPEECH, targets=("fra",)),
+        replace(TEXT, targets=("spa", "cmn"), policy=replace(POLICY, block_ngrams=True)),
+        StreamRequest(
+            "eng",
+            ("eng",),
+            task=Task.ASR,
+            policy=replace(POLICY, decision_method="median", segment_ms=500),
+        ),
+    ]
+    sounds = [sound[: 16_000 * seconds] for seconds in (5, 3, 4, 2)]
+    alone = [
+        agent_checks.run(agent, chunks(heard, (20_000,)), request)
+        for heard, request in zip(sounds, requests, strict=True)
+    ]
+
+    states = [agent.new_state(request) for request in requests]
+    said: list[list[Any]] = [[] for _ in requests]
+    for items in zip_longest(*(chunks(heard, (20_000,)) for heard in sounds)):
+        turn = [(item, number) for number, item in enumerate(items) if item is not None]
+        made = agent.step_many([(item, states[number]) for item, number in turn])
+        for (_, number), events in zip(turn, made, strict=True):
+            said[number].extend(events)
+
+    for seen, expected in zip(said, alone, strict=True):
+        assert len(expected) > 2
+        assert agent_checks.alike(seen, expected, 1e-3)
 
 
 def test_later_sound_changes_nothing(agent: SeamlessAgent, sound: Samples) -> None:

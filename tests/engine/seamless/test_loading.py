@@ -460,11 +460,11 @@ def test_every_number_format_runs(dtype: str, kept: torch.dtype, error: float) -
     with torch.inference_mode():
         wanted = right.encoder(frames)
         states = model.encoder(frames.to(model.dtype))
-        cache = model.decoder.listen(states)
-        decoded = model.decoder(torch.tensor([3, 801]), cache)
-        logits = model.decoder.logits(decoded.features[-1])
+        cache = model.decoder.listen([states], [0])
+        decoded = model.decoder([[3, 801]], cache)
+        logits = model.decoder.logits(decoded.last)
     assert model.dtype == states.dtype == kept
-    assert logits.shape == (809,)
+    assert logits.shape == (1, 809)
     assert float((states.float() - wanted).abs().mean()) <= error
 
 

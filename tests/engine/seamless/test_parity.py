@@ -5,7 +5,7 @@ it. Tolerances: encoder 1e-4, p_choose 2e-4, features 2e-3, samples 1e-3; all el
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from engine.layers.features import FilterBank
 from engine.seamless.config import StreamingPolicy
 from engine.seamless.loading import SeamlessModel, load_model
 from engine.seamless.naive import NaiveState, naive_step
-from engine.seamless.policy import TextState, decode
+from engine.seamless.policy import Row, TextState, decode
 from engine.seamless.utterance import Said, TargetState, UtteranceState, step_utterance
 from tests.fakes import DATA
 
@@ -142,15 +142,15 @@ def test_decoder_features_are_the_references(case: str, model: SeamlessModel) ->
         if name not in arrays.files:
             continue
         with torch.inference_mode():
-            turn = decode(
-                model.decoder,
-                torch.from_numpy(arrays[name]),
+            row = Row(
+                0,
                 model.pieces.prefix(record["target_language"]),
                 state,
                 policy,
                 source_finished=step is record["steps"][-1],
                 comma=model.pieces.comma,
             )
+            [turn] = decode(model.decoder, [torch.from_numpy(arrays[name])], [row])
         if turn.features is not None:
             calls = len(step["decisions"])
             expected = arrays[f"features_{step['step']:03d}"]
@@ -245,14 +245,14 @@ def test_several_targets_share_one_encoding_and_say_what_each_says_alone(
         for steps in [run(model, sound, policy, language, speaks=False)]
     }
     calls = 0
-    forward = model.encoder.forward
+    encode = model.encoder.encode
 
-    def counted(frames: torch.Tensor) -> torch.Tensor:
+    def counted(streams: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         nonlocal calls
-        calls += 1
-        return forward(frames)
+        calls += len(streams)
+        return encode(streams)
 
-    monkeypatch.setattr(model.encoder, "forward", counted)
+    monkeypatch.setattr(model.encoder, "encode", counted)
     state = UtteranceState({"spa": TargetState(), "fra": TargetState()})
     size, steps = 16 * 640, 0
     for start in range(0, len(sound), size):
