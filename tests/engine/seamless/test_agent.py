@@ -70,7 +70,7 @@ def test_streams_of_any_kind_are_stepped_together(agent: SeamlessAgent, sound: S
             policy=replace(POLICY, decision_method="median", segment_ms=500),
         ),
     ]
-    sounds = [sound[: 16_000 * seconds] for seconds in (5, 3, 4, 2)]
+    sounds = [sound[: 16_000 * seconds] for seconds in (5, 3, 4, 3)]
     alone = [
         agent_checks.run(agent, chunks(heard, (20_000,)), request)
         for heard, request in zip(sounds, requests, strict=True)
@@ -85,7 +85,7 @@ def test_streams_of_any_kind_are_stepped_together(agent: SeamlessAgent, sound: S
             said[number].extend(events)
 
     for seen, expected in zip(said, alone, strict=True):
-        assert len(expected) > 2
+        assert any(isinstance(event, TargetText | SourceText) for event in expected)
         assert agent_checks.alike(seen, expected, 1e-3)
 
 
