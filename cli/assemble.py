@@ -177,7 +177,9 @@ def _job(
     choice = chosen[source, targets]
     if isinstance(choice, S2stError):
         return _refused(job, choice, assembled)
-    return replace(job, engine=choice.name, tells_source=choice.tells_source)
+    return replace(
+        job, engine=choice.name, tells_source=choice.tells_source, batches=choice.batches
+    )
 
 
 def _refused(job: Job, error: S2stError, assembled: Assembled) -> Job:

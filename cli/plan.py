@@ -54,6 +54,8 @@ class Job:
     """Why it cannot be done at all; empty when it can be tried."""
     tells_source: bool = True
     """Whether the engine also says what it heard."""
+    batches: bool = False
+    """Whether the engine computes several recordings together."""
 
     @property
     def transcribes(self) -> bool:

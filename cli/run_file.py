@@ -61,13 +61,25 @@ def run_file(options: FileOptions) -> int:
         piped = [job for job in possible if job.input.path is None]
         files = [job for job in possible if job.input.path is not None]
         run_here(piped, run.plan, reporter)
-        if options.jobs > 1 and len(files) > 1:
-            from cli.workers import run_workers  # brings multiprocessing
-
-            run_workers(files, run.plan, options.jobs, reporter)
-        else:
-            run_here(files, run.plan, reporter)
+        _run_files(files, run.plan, options.jobs, reporter)
     return FAILED if reporter.failures else OK
+
+
+def _run_files(files: Sequence[Job], plan: FilePlan, count: int, reporter: Reporter) -> None:
+    """`count` at once: of an engine that computes them together as streams of one process, of
+    another in a process each."""
+    if count == 1 or len(files) == 1:
+        run_here(files, plan, reporter)
+        return
+    for engine in dict.fromkeys(job.engine for job in files if job.batches):
+        from cli.streams import run_streams
+
+        run_streams([job for job in files if job.engine == engine], plan, count, reporter)
+    alone = [job for job in files if not job.batches]
+    if alone:
+        from cli.workers import run_workers  # brings multiprocessing
+
+        run_workers(alone, plan, count, reporter)
 
 
 def _check_inputs_are_safe(run: Assembled) -> None:

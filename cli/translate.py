@@ -34,7 +34,7 @@ from engine.events import (
 from engine.pacing import OneAfterAnother, Timeline
 from engine.registry import EngineSpec, choose_engine
 from engine.session import Session
-from engine.stepper import DirectStepper
+from engine.stepper import DirectStepper, Stepper
 from engine.voice import WrittenVoice
 
 
@@ -55,19 +55,36 @@ class Outcome:
     """With a timeline: the most that speech ended later than its source."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """One that is loaded."""
+
+    spec: EngineSpec
+    agent: Agent[Any, Any, Any]
+    stepper: Stepper
+
+
 class Translator:
     """Does jobs one after the other. Each engine is loaded when the first job needs it."""
 
-    def __init__(self, plan: FilePlan) -> None:
+    def __init__(
+        self, plan: FilePlan, stepper: Callable[[Agent[Any, Any, Any]], Stepper] = DirectStepper
+    ) -> None:
+        """`stepper` makes of an engine what its streams reach it through."""
         self._plan = plan
-        self._engines: dict[str, tuple[EngineSpec, Agent[Any, Any, Any]]] = {}
+        self._stepper = stepper
+        self._engines: dict[str, _Engine] = {}
 
     def __enter__(self) -> "Translator":
         return self
 
     def __exit__(self, *error: object) -> None:
-        for _, agent in self._engines.values():
-            agent.close()
+        for engine in self._engines.values():
+            engine.agent.close()
+
+    def stepper_for(self, job: Job) -> Stepper:
+        """The way to the engine of a job, which is loaded now."""
+        return self._engine(job, job.request(self._plan)).stepper
 
     def do(
         self,
@@ -88,7 +105,8 @@ class Translator:
         outcome = Outcome()
         with ExitStack() as stack:
             stack.callback(_clean_up, job, self._plan, remove_own_part)
-            spec, agent = self._engine(job, request)
+            engine = self._engine(job, request)
+            spec = engine.spec
             request = job.request(self._plan, spec.policy("file", self._plan.policy_values))
             source = self._open(job, spec)
             stack.callback(source.close)
@@ -100,7 +118,7 @@ class Translator:
             outputs = _Outputs(job, self._plan, spec.output_rate_hz, stack)
             session = Session(
                 outputs.keep_original(source),
-                DirectStepper(agent),
+                engine.stepper,
                 request,
                 voices=outputs.voices,
                 listeners=[
@@ -125,11 +143,12 @@ class Translator:
         outcome.elapsed_s = time.monotonic() - started_s
         return outcome
 
-    def _engine(self, job: Job, request: StreamRequest) -> tuple[EngineSpec, Agent[Any, Any, Any]]:
+    def _engine(self, job: Job, request: StreamRequest) -> "_Engine":
         if job.engine not in self._engines:
             options = self._plan.load_options
             spec = choose_engine(job.engine, request, "file", options=options).spec
-            self._engines[job.engine] = spec, spec.load(options)
+            agent = spec.load(options)
+            self._engines[job.engine] = _Engine(spec, agent, self._stepper(agent))
         return self._engines[job.engine]
 
     def _open(self, job: Job, spec: EngineSpec) -> AudioSource:
@@ -137,7 +156,7 @@ class Translator:
             if sys.stdin is None:
                 raise SoundFileError("Standard input is closed.", hint="Pipe a recording into it.")
             return open_pipe(sys.stdin.buffer, spec.input_rate_hz, self._plan.raw_rate_hz)
-        return open_recording(job.input.path, spec.input_rate_hz)
+        return open_recording(job.input.path, spec.input_rate_hz, spec.file_block_ms)
 
 
 class _Outputs:

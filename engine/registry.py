@@ -80,6 +80,12 @@ class EngineSpec:
     for them. Loads nothing heavy."""
     tells_source: bool = True
     """Whether it also writes what it heard when it translates."""
+    batches: bool = False
+    """Whether it computes several streams together (`Agent.step_many`). `--jobs` then runs them in
+    one process, with one copy of its weights."""
+    file_block_ms: int = 100
+    """Sound of a recording that it is given at a time. Where streams are computed together, as
+    much as it takes for a step, so that their steps fall together."""
     modes: frozenset[str] = frozenset({"file", "live", "evaluate"})
     """The commands it suits."""
     policies: Mapping[str, str] = field(default_factory=dict)
@@ -194,6 +200,8 @@ BUILT_IN: tuple[EngineSpec, ...] = (
         loader="engine.seamless.entry:load",
         probe="engine.seamless.entry:missing",
         tells_source=False,
+        batches=True,
+        file_block_ms=320,
         policies={
             "file": "engine.seamless.config:DEFAULT_POLICY",
             "live": "engine.seamless.config:DEFAULT_POLICY",
