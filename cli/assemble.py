@@ -4,12 +4,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audio_io.errors import S2stError, UsageError
-from cli.engine_options import EngineOptions
+from cli.engine_options import NOT_THE_REFERENCE, EngineOptions
 from cli.inputs import Input, InputOptions, find_inputs
 from cli.options import AgentOptions
 from cli.plan import FORMATS, WAV, FilePlan, Job
+from engine.errors import LanguageError
 from engine.languages import LANGUAGES, resolve_language
-from engine.registry import EngineSpec, choose_engine
+from engine.registry import Choice, choose_engine
 
 DEFAULT_SOURCE = "eng"
 DEFAULT_TARGET = "eng"
@@ -72,13 +73,13 @@ def assemble(options: FileOptions) -> Assembled:
     if plan.trace is not None and len(inputs) > 1:
         raise UsageError("--trace is of one recording.", hint="Name one input.")
     asked = _Asked(options)
-    chosen: dict[tuple[str, tuple[str, ...]], EngineSpec | S2stError] = {}
+    chosen: dict[tuple[str, tuple[str, ...]], Choice | S2stError] = {}
     for item in inputs:
         assembled.jobs.append(_job(item, asked, assembled, chosen))
     if all(job.refusal for job in assembled.jobs):
         # Nothing can run: this is one error, not one for each recording.
         raise assembled.errors[0]
-    used = {spec.name: spec for spec in chosen.values() if isinstance(spec, EngineSpec)}
+    used = {each.spec.name: each.spec for each in chosen.values() if isinstance(each, Choice)}
     assembled.notices.extend(spec.notice for spec in used.values() if spec.notice)
     return assembled
 
@@ -110,11 +111,16 @@ def _plan(options: FileOptions) -> FilePlan:
             **options.engine_options.policy,
             **({"trace": True} if options.trace else {}),
         },
+        speakers=options.engine_options.voices(_asked_targets(options)),
         trace=options.trace,
         raw_rate_hz=options.raw_rate_hz,
         event_records=options.json,
         verbose=options.verbose,
     )
+
+
+def _asked_targets(options: FileOptions) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_language(target) for target in options.targets))
 
 
 def _require_stretch() -> None:
@@ -132,7 +138,7 @@ class _Asked:
 
     def __init__(self, options: FileOptions) -> None:
         source = _language(options.source) if options.source else None
-        targets = tuple(dict.fromkeys(_language(target) for target in options.targets))
+        targets = _asked_targets(options)
         self.engine = options.engine
         self.source = None if "src" in options.configured else source
         self.targets = () if "tgt" in options.configured else targets
@@ -144,7 +150,7 @@ def _job(
     item: Input,
     asked: _Asked,
     assembled: Assembled,
-    chosen: dict[tuple[str, tuple[str, ...]], EngineSpec | S2stError],
+    chosen: dict[tuple[str, tuple[str, ...]], Choice | S2stError],
 ) -> Job:
     """One recording's languages and engine. A row of a manifest may ask for what cannot be done;
     that is this row's failure."""
@@ -177,9 +183,21 @@ def _job(
     choice = chosen[source, targets]
     if isinstance(choice, S2stError):
         return _refused(job, choice, assembled)
-    return replace(
-        job, engine=choice.name, tells_source=choice.tells_source, batches=choice.batches
+    spec = choice.spec
+    job = replace(
+        job,
+        engine=spec.name,
+        tells_source=spec.tells_source,
+        batches=spec.batches,
+        unspoken=choice.unspoken,
     )
+    if not job.outputs(assembled.plan):
+        names = " and ".join(_named(target) for target in choice.unspoken)
+        text_only = LanguageError(
+            f"T{spec.title[1:]} only writes {names}.", hint="Add srt or txt to --format."
+        )
+        return _refused(job, text_only, assembled)
+    return job
 
 
 def _refused(job: Job, error: S2stError, assembled: Assembled) -> Job:
@@ -187,7 +205,7 @@ def _refused(job: Job, error: S2stError, assembled: Assembled) -> Job:
     return replace(job, refusal=str(error))
 
 
-def _choose(job: Job, assembled: Assembled) -> EngineSpec | S2stError:
+def _choose(job: Job, assembled: Assembled) -> Choice | S2stError:
     try:
         plan = assembled.plan
         choice = choose_engine(job.engine, job.request(plan), "file", options=plan.load_options)
@@ -198,7 +216,13 @@ def _choose(job: Job, assembled: Assembled) -> EngineSpec | S2stError:
     for target in job.targets:
         if target in choice.spec.remarks and not job.transcribes:
             assembled.notes.append(f"{_named(target)}: {choice.spec.remarks[target]}")
-    return choice.spec
+    assembled.notes.extend(
+        f"{_named(target)}: text only, {choice.spec.name} has no voice for it"
+        for target in choice.unspoken
+    )
+    if plan.policy_values.get("encoder_window_ms") is not None:
+        assembled.notes.append(NOT_THE_REFERENCE)
+    return choice
 
 
 def _language(text: str) -> str:

@@ -1,117 +1,162 @@
-"""Options of engines with weights, as the field names them, and what they come to."""
+"""Options of engines with weights, as the field names them, and what they come to.
 
-from collections.abc import Mapping
+They are the same for `file`, `live` and `evaluate`: a command that `takes_engine_options` has them
+all, and is handed them as one `EngineOptions`.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from audio_io.errors import UsageError
-from cli.options import AgentOptions
+from cli.options import AgentOptions, split_words
 from engine.registry import LoadOptions
 
 WEIGHTS = "Engines with weights"
+SEAMLESS = "Engine seamless"
+NOT_THE_REFERENCE = "--encoder-window: this is not the reference's model; what it writes may differ"
+HANDED = "engine_options"
+"""The parameter of a command that is given them."""
 
-ModelDir = Annotated[
-    Path | None,
-    typer.Option(
+
+def _option(kind: Any, *names: str, panel: str, default: Any = None, **words: Any) -> Any:
+    """The annotation and the default of one option."""
+    return Annotated[kind, typer.Option(*names, rich_help_panel=panel, **words)], default
+
+
+def _weights(kind: Any, *names: str, **words: Any) -> Any:
+    return _option(kind, *names, panel=WEIGHTS, **words)
+
+
+def _seamless(kind: Any, *names: str, **words: Any) -> Any:
+    return _option(kind, *names, panel=SEAMLESS, show_default=False, **words)
+
+
+LOADING: dict[str, Any] = {
+    "model_dir": _weights(
+        Path | None,
         metavar="DIR",
         envvar="S2ST_MODEL_DIR",
         help="Weights in a folder of your own. Not given: those of `s2st models`.",
-        rich_help_panel=WEIGHTS,
     ),
-]
-Device = Annotated[
-    str,
-    typer.Option(
+    "device": _weights(
+        str,
         "--device",
+        default="auto",
         metavar="NAME",
         envvar="S2ST_DEVICE",
         help="cuda, mps or cpu; auto takes the first there is.",
-        rich_help_panel=WEIGHTS,
     ),
-]
-Dtype = Annotated[
-    str,
-    typer.Option(
+    "dtype": _weights(
+        str,
         "--dtype",
+        default="auto",
         metavar="NAME",
         envvar="S2ST_DTYPE",
         help="fp32, bf16, fp16, or int8 on a cpu; auto suits the device.",
-        rich_help_panel=WEIGHTS,
     ),
-]
-NoVad = Annotated[
-    bool,
-    typer.Option(
+    "compiled": _weights(
+        bool,
+        "--compile",
+        default=False,
+        help="Compile the model with torch.compile: minutes at the first steps, faster after.",
+    ),
+    "no_vad": _weights(
+        bool,
         "--no-vad",
+        default=False,
         help="No voice detector: the whole stream is one utterance.",
-        rich_help_panel=WEIGHTS,
     ),
-]
-DecisionThreshold = Annotated[
-    float | None,
-    typer.Option(
+    "speaker": _weights(
+        list[str] | None,
+        metavar="[LANG=]NAME",
+        help="Voice of a target, by the engine's own name or number; repeat it for others.",
+    ),
+}
+"""By parameter: how the engine is loaded and asked. Each has its place in `EngineOptions`."""
+
+POLICY: dict[str, Any] = {
+    "decision_threshold": _seamless(
+        float | None,
         min=0.0,
         max=1.0,
         help="Write when the model is this sure of having heard enough; less means less lag (0.5).",
-        rich_help_panel=WEIGHTS,
     ),
-]
-DecisionMethod = Annotated[
-    str | None,
-    typer.Option(
+    "decision_method": _seamless(
+        str | None,
         metavar="NAME",
         help="How the heads' sureness becomes one: min, mean or median (min).",
-        rich_help_panel=WEIGHTS,
     ),
-]
-SegmentMs = Annotated[
-    int | None,
-    typer.Option(min=1, help="Sound gathered before each step (320).", rich_help_panel=WEIGHTS),
-]
-MinStartingWait = Annotated[
-    int | None,
-    typer.Option(
-        min=0, help="Frames of 10 ms before the first step (192).", rich_help_panel=WEIGHTS
+    "segment_ms": _seamless(int | None, min=1, help="Sound gathered before each step (320)."),
+    "min_starting_wait": _seamless(
+        int | None, min=0, help="Frames of 10 ms before the first step (192)."
     ),
-]
-MaxLenA = Annotated[
-    float | None,
-    typer.Option(min=0.0, help="Longest sentence in tokens: a * states", rich_help_panel=WEIGHTS),
-]
-MaxLenB = Annotated[
-    int | None, typer.Option(min=0, help="+ b (0 and 100).", rich_help_panel=WEIGHTS)
-]
-MaxConsecutiveWrite = Annotated[
-    int | None,
-    typer.Option(min=1, help="Tokens written in one step at most (50).", rich_help_panel=WEIGHTS),
-]
-MinUnitChunkSize = Annotated[
-    int | None,
-    typer.Option(
-        min=0, help="Units of 20 ms before anything is spoken (50).", rich_help_panel=WEIGHTS
+    "max_len_a": _seamless(float | None, min=0.0, help="Longest sentence in tokens: a * states"),
+    "max_len_b": _seamless(int | None, min=0, help="+ b (0 and 100)."),
+    "max_consecutive_write": _seamless(
+        int | None, min=1, help="Tokens written in one step at most (50)."
     ),
-]
-BlockNgrams = Annotated[
-    bool | None,
-    typer.Option(
+    "min_unit_chunk_size": _seamless(
+        int | None, min=0, help="Units of 20 ms before anything is spoken (50)."
+    ),
+    "block_ngrams": _seamless(
+        bool | None,
         "--block-ngrams/--no-block-ngrams",
         help="Wait instead of repeating two or three tokens.",
-        rich_help_panel=WEIGHTS,
-        show_default=False,
     ),
-]
-EarlyStop = Annotated[
-    bool | None,
-    typer.Option(
+    "early_stop": _seamless(
+        bool | None,
         "--early-stop/--no-early-stop",
         help="Let a sentence end before its source does.",
-        rich_help_panel=WEIGHTS,
-        show_default=False,
     ),
-]
+    "encoder_window_ms": _seamless(
+        int | None,
+        "--encoder-window",
+        metavar="MS",
+        min=1000,
+        help="Encode only so much of the newest sound anew at each step: less work in long "
+        "utterances. Not the reference, which encodes all of it.",
+    ),
+}
+"""By field of an engine's policy: what one stream may ask of it."""
+
+
+def takes_engine_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with the options above, in place of its parameter `engine_options`."""
+    options = {**LOADING, **POLICY}
+    hints = get_type_hints(command, include_extras=True)
+    own = inspect.signature(command).parameters.values()
+
+    def given_all(**words: Any) -> None:
+        loading = {name: words.pop(name) for name in LOADING}
+        policy = {name: words.pop(name) for name in POLICY}
+        given = {name: value for name, value in policy.items() if value is not None}
+        speakers = tuple(split_words(loading.pop("speaker")))
+        words[HANDED] = EngineOptions(**loading, speakers=speakers, policy=given)
+        command(**words)
+
+    parameters = []
+    for parameter in own:
+        if parameter.name != HANDED:
+            parameters.append(parameter.replace(annotation=hints[parameter.name]))
+            continue
+        parameters += [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
+            )
+            for name, (annotation, default) in options.items()
+        ]
+    keyword_only = inspect.Parameter.KEYWORD_ONLY
+    given_all.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [parameter.replace(kind=keyword_only) for parameter in parameters]
+    )
+    given_all.__annotations__ = {each.name: each.annotation for each in parameters}
+    given_all.__name__, given_all.__doc__ = command.__name__, command.__doc__
+    return given_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +166,9 @@ class EngineOptions:
     model_dir: Path | None = None
     device: str = "auto"
     dtype: str = "auto"
+    compiled: bool = False
     no_vad: bool = False
+    speakers: tuple[str, ...] = ()
     policy: Mapping[str, Any] = field(default_factory=dict)
     """Those of the engine's policy that were given, by the names of its fields."""
 
@@ -136,9 +183,20 @@ class EngineOptions:
             model_dir=str(self.model_dir.absolute()) if self.model_dir is not None else None,
             device=self.device,
             dtype=self.dtype,
+            compiled=self.compiled,
         )
 
+    def voices(self, targets: tuple[str, ...]) -> dict[str, str]:
+        """The voice that each of these targets was given. Raises a `UsageError`."""
+        from engine.languages import resolve_language
 
-def given(**values: Any) -> dict[str, Any]:
-    """Those that are not None."""
-    return {name: value for name, value in values.items() if value is not None}
+        voices = {}
+        for word in self.speakers:
+            language, named, voice = word.rpartition("=")
+            if not named and len(targets) != 1:
+                raise UsageError(
+                    f"--speaker {word} does not say of which target.",
+                    hint=f"For example --speaker {targets[0] if targets else 'spa'}={word}.",
+                )
+            voices[resolve_language(language).code if named else targets[0]] = voice
+        return voices

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from audio_io.errors import UsageError
+from cli.engine_options import EngineOptions, takes_engine_options
 from cli.options import (
     LANGUAGES,
     RESULTS,
@@ -38,6 +39,7 @@ EXAMPLES = "\n\n".join(
 )
 
 
+@takes_engine_options
 def evaluate(
     data_file: Annotated[
         Path | None,
@@ -135,6 +137,8 @@ def evaluate(
     agent_args: AgentArgs = "",
     agent_python: AgentPython = None,
     agent_rate: AgentRate = None,
+    *,
+    engine_options: EngineOptions,
     source_segment_size: Annotated[
         int,
         typer.Option(min=1, metavar="MS", help="Sound sent at a time.", rich_help_panel=RUNNING),
@@ -155,7 +159,7 @@ def evaluate(
             "-j",
             min=1,
             max=256,
-            help="Recordings at once, each process with an engine of its own.",
+            help="Recordings at once: streams of one engine with weights, else a process each.",
             rich_help_panel=RUNNING,
         ),
     ] = 1,
@@ -303,6 +307,7 @@ def evaluate(
                 min_confidence=min_confidence,
                 voice_detector=vad,
                 agent=AgentOptions(agent, agent_class, agent_args, agent_python, agent_rate),
+                engine_options=engine_options,
                 segment_ms=source_segment_size,
                 output=output.expanduser() if output else None,
                 no_scoring=no_scoring,

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from audio_io.errors import UsageError
+from cli.engine_options import EngineOptions
 from cli.options import AgentOptions
 from cli.sweep import Variant, variants
 from engine.agent import StreamRequest, Task
 from engine.agent_process import ForeignAgentConfig
-from engine.errors import EngineError
+from engine.errors import EngineError, LanguageError
 from engine.evaluation.test_set import Languages, TestSet, from_lists, from_manifest
-from engine.languages import resolve_language, written_without_spaces
+from engine.languages import language_name, resolve_language, written_without_spaces
 from engine.metrics.result import Item
 from engine.metrics.scores import (
     DEFAULT_LATENCY,
@@ -48,6 +49,7 @@ class EvaluateOptions:
     source: str | None = None
     target: str | None = None
     engine: str = "auto"
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
     policy: str = "live"
     min_confidence: float | None = None
     voice_detector: str = "pocketsphinx"
@@ -126,7 +128,11 @@ class EvaluatePlan:
             "policy": options.policy if variant.foreign is None else "",
             "policy_values": _values(request.policy),
             "min_confidence": request.min_confidence,
-            "vad": options.voice_detector if variant.foreign is None else "",
+            "vad": self.load_options.voice_detector if variant.foreign is None else "",
+            "model_dir": self.load_options.model_dir or "",
+            "device": self.load_options.device,
+            "dtype": self.load_options.dtype,
+            "speakers": dict(request.speakers),
             "source_segment_size": variant.segment_ms,
             "source_rate_hz": self.source_rate_hz,
             "latency_unit": options.unit,
@@ -167,17 +173,26 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
         task=task,
         partials="NE" in quality,
         live=options.policy == "live",
+        speakers=options.engine_options.voices((test_set.target,)),
         min_confidence=options.min_confidence,
     )
-    load_options = LoadOptions(voice_detector=options.voice_detector)
+    load_options = options.engine_options.load_options(options.voice_detector, options.agent)
     spec, notices = None, []
-    foreign = options.agent.config()
+    foreign, load_options = load_options.agent, replace(load_options, agent=None)
     if foreign is None:
         choice = choose_engine(options.engine, request, "evaluate", options=load_options)
+        if choice.unspoken:
+            raise LanguageError(
+                f"T{choice.spec.title[1:]} writes {language_name(test_set.target)} and does not "
+                "speak it.",
+                hint="Evaluate it with --task s2tt.",
+            )
         spec = choice.spec
         notes.insert(0, f"engine: {spec.name} ({choice.why})")
         notices = [spec.notice] if spec.notice else []
-        request = replace(request, policy=spec.policy(options.policy))
+        request = replace(
+            request, policy=spec.policy(options.policy, options.engine_options.policy)
+        )
     base = Variant("", request, options.segment_ms, foreign)
     return EvaluatePlan(
         test_set=test_set,

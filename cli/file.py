@@ -5,24 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.engine_options import (
-    BlockNgrams,
-    DecisionMethod,
-    DecisionThreshold,
-    Device,
-    Dtype,
-    EarlyStop,
-    EngineOptions,
-    MaxConsecutiveWrite,
-    MaxLenA,
-    MaxLenB,
-    MinStartingWait,
-    MinUnitChunkSize,
-    ModelDir,
-    NoVad,
-    SegmentMs,
-    given,
-)
+from cli.engine_options import EngineOptions, takes_engine_options
 from cli.options import (
     RESULTS,
     RUNNING,
@@ -58,6 +41,7 @@ EXAMPLES = "\n\n".join(
 )
 
 
+@takes_engine_options
 def file(
     ctx: typer.Context,
     inputs: Annotated[
@@ -78,20 +62,8 @@ def file(
     agent_args: AgentArgs = "",
     agent_python: AgentPython = None,
     agent_rate: AgentRate = None,
-    model_dir: ModelDir = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    no_vad: NoVad = False,
-    decision_threshold: DecisionThreshold = None,
-    decision_method: DecisionMethod = None,
-    segment_ms: SegmentMs = None,
-    min_starting_wait: MinStartingWait = None,
-    max_len_a: MaxLenA = None,
-    max_len_b: MaxLenB = None,
-    max_consecutive_write: MaxConsecutiveWrite = None,
-    min_unit_chunk_size: MinUnitChunkSize = None,
-    block_ngrams: BlockNgrams = None,
-    early_stop: EarlyStop = None,
+    *,
+    engine_options: EngineOptions,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -162,7 +134,7 @@ def file(
             min=1,
             max=256,
             envvar="S2ST_JOBS",
-            help="Recordings at once, each in a process of its own.",
+            help="Recordings at once: streams of one engine with weights, else a process each.",
             rich_help_panel=RUNNING,
         ),
     ] = 1,
@@ -217,24 +189,7 @@ def file(
                 min_confidence=min_confidence,
                 voice_detector=vad,
                 agent=AgentOptions(agent, agent_class, agent_args, agent_python, agent_rate),
-                engine_options=EngineOptions(
-                    model_dir,
-                    device,
-                    dtype,
-                    no_vad,
-                    given(
-                        decision_threshold=decision_threshold,
-                        decision_method=decision_method,
-                        segment_ms=segment_ms,
-                        min_starting_wait=min_starting_wait,
-                        max_len_a=max_len_a,
-                        max_len_b=max_len_b,
-                        max_consecutive_write=max_consecutive_write,
-                        min_unit_chunk_size=min_unit_chunk_size,
-                        block_ngrams=block_ngrams,
-                        early_stop=early_stop,
-                    ),
-                ),
+                engine_options=engine_options,
                 output=output.expanduser() if output else None,
                 formats=tuple(split_words(formats)),
                 timeline=timeline,

@@ -5,24 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli.engine_options import (
-    BlockNgrams,
-    DecisionMethod,
-    DecisionThreshold,
-    Device,
-    Dtype,
-    EarlyStop,
-    EngineOptions,
-    MaxConsecutiveWrite,
-    MaxLenA,
-    MaxLenB,
-    MinStartingWait,
-    MinUnitChunkSize,
-    ModelDir,
-    NoVad,
-    SegmentMs,
-    given,
-)
+from cli.engine_options import EngineOptions, takes_engine_options
 from cli.options import (
     LANGUAGES,
     RUNNING,
@@ -57,6 +40,7 @@ EXAMPLES = "\n\n".join(
 )
 
 
+@takes_engine_options
 def live(
     src: Source = None,
     tgt: Targets = None,
@@ -68,20 +52,8 @@ def live(
     agent_args: AgentArgs = "",
     agent_python: AgentPython = None,
     agent_rate: AgentRate = None,
-    model_dir: ModelDir = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    no_vad: NoVad = False,
-    decision_threshold: DecisionThreshold = None,
-    decision_method: DecisionMethod = None,
-    segment_ms: SegmentMs = None,
-    min_starting_wait: MinStartingWait = None,
-    max_len_a: MaxLenA = None,
-    max_len_b: MaxLenB = None,
-    max_consecutive_write: MaxConsecutiveWrite = None,
-    min_unit_chunk_size: MinUnitChunkSize = None,
-    block_ngrams: BlockNgrams = None,
-    early_stop: EarlyStop = None,
+    *,
+    engine_options: EngineOptions,
     speak: Annotated[
         str | None,
         typer.Option(
@@ -240,24 +212,7 @@ def live(
                 min_confidence=min_confidence,
                 voice_detector=vad,
                 agent=AgentOptions(agent, agent_class, agent_args, agent_python, agent_rate),
-                engine_options=EngineOptions(
-                    model_dir,
-                    device,
-                    dtype,
-                    no_vad,
-                    given(
-                        decision_threshold=decision_threshold,
-                        decision_method=decision_method,
-                        segment_ms=segment_ms,
-                        min_starting_wait=min_starting_wait,
-                        max_len_a=max_len_a,
-                        max_len_b=max_len_b,
-                        max_consecutive_write=max_consecutive_write,
-                        min_unit_chunk_size=min_unit_chunk_size,
-                        block_ngrams=block_ngrams,
-                        early_stop=early_stop,
-                    ),
-                ),
+                engine_options=engine_options,
                 input=input_,
                 output=output,
                 pace=pace,

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from audio_io.errors import S2stError, UsageError
 from cli.assemble import DEFAULT_SOURCE, DEFAULT_TARGET, DEFAULT_TARGET_OF_ENGLISH
-from cli.engine_options import EngineOptions
+from cli.engine_options import NOT_THE_REFERENCE, EngineOptions
 from cli.options import AgentOptions
 from engine.agent import StreamRequest, Task
+from engine.errors import LanguageError
 from engine.languages import language_name, resolve_language
-from engine.registry import EngineSpec, LoadOptions, choose_engine
+from engine.registry import Choice, EngineSpec, LoadOptions, choose_engine
 
 NO_SPEECH = "none"
 
@@ -93,10 +94,17 @@ def plan_live(options: LiveOptions) -> LivePlan:
         live=True,
         partials=not options.plain,
         min_confidence=options.min_confidence,
+        speakers=options.engine_options.voices(targets),
     )
     load_options = options.engine_options.load_options(options.voice_detector, options.agent)
     choice = choose_engine(options.engine, request, "live", options=load_options)
     notes.append(f"engine: {choice.spec.name} ({choice.why})")
+    if choice.unspoken:
+        _unspoken(options.speak, choice, notes)
+        spoken = None
+        request = replace(request, task=_task(source, targets, spoken), spoken=())
+    if options.engine_options.policy.get("encoder_window_ms") is not None:
+        notes.append(NOT_THE_REFERENCE)
     request = replace(request, policy=choice.spec.policy("live", options.engine_options.policy))
     for target in targets:
         if target in choice.spec.remarks and request.task is not Task.ASR:
@@ -135,6 +143,18 @@ def _spoken(asked: str | None, source: str, targets: tuple[str, ...]) -> str | N
             hint=f"Add it to --tgt, or give --speak {NO_SPEECH}.",
         )
     return wanted
+
+
+def _unspoken(asked: str | None, choice: Choice, notes: list[str]) -> None:
+    """The engine only writes what was to be spoken: an error for whoever asked for it."""
+    [target] = choice.unspoken
+    name = f"{language_name(target)} ({target})"
+    if asked is not None:
+        raise LanguageError(
+            f"T{choice.spec.title[1:]} has no voice for {name}.",
+            hint=f"Give --speak {NO_SPEECH}.",
+        )
+    notes.append(f"{name}: text only, {choice.spec.name} has no voice for it")
 
 
 def _task(source: str | None, targets: tuple[str, ...], spoken: str | None) -> Task:

@@ -32,6 +32,8 @@ class FilePlan:
     """What the engine is told when it is loaded."""
     policy_values: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the engine's policy that were asked for."""
+    speakers: Mapping[str, str] = field(default_factory=dict)
+    """Voice by target."""
     trace: Path | None = None
     """Where every step of the engine is written down."""
     raw_rate_hz: int | None = None
@@ -56,6 +58,8 @@ class Job:
     """Whether the engine also says what it heard."""
     batches: bool = False
     """Whether the engine computes several recordings together."""
+    unspoken: tuple[str, ...] = ()
+    """Targets that the engine only writes."""
 
     @property
     def transcribes(self) -> bool:
@@ -74,7 +78,12 @@ class Job:
         if self.transcribes or self.tells_source:
             pairs = [(self.source, form) for form in plan.formats if form != WAV]
         if not self.transcribes:
-            pairs = [(target, form) for target in self.targets for form in plan.formats] + pairs
+            pairs = [
+                (target, form)
+                for target in self.targets
+                for form in plan.formats
+                if form != WAV or target not in self.unspoken
+            ] + pairs
         return {
             (language, form): self.input.folder / f"{self.input.stem}.{language}.{form}"
             for language, form in pairs
@@ -82,14 +91,16 @@ class Job:
 
     def request(self, plan: FilePlan, policy: object | None = None) -> StreamRequest:
         """The stream this job asks of its engine, with a policy of that engine."""
-        return StreamRequest(
+        request = StreamRequest(
             source=self.source,
             targets=self.targets,
             task=Task.ASR if self.transcribes else Task.S2ST if self.speaks(plan) else Task.S2TT,
             partials=plan.partials,
             min_confidence=plan.min_confidence,
+            speakers=plan.speakers,
             policy=policy,
         )
+        return request.without_speech_of(self.unspoken)
 
     def fingerprint(self, plan: FilePlan) -> str:
         """Of everything but the input that shapes the outputs."""
@@ -101,6 +112,7 @@ class Job:
             "engine": self.engine,
             "source": self.source,
             "targets": sorted(self.targets),
+            "unspoken": sorted(self.unspoken),
             "version": version("s2st"),
         }
         words = json.dumps(shaping, default=str)

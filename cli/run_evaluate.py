@@ -19,7 +19,7 @@ from engine.evaluation.files import write_scores, write_simuleval_files
 from engine.evaluation.journal import ResultJournal
 from engine.evaluation.longform import Sentence, check_covers, read_segmentation, score_talks
 from engine.evaluation.run_item import AgentChoice, RunConfig
-from engine.evaluation.shards import run_here, run_on_ray, run_workers
+from engine.evaluation.shards import run_here, run_on_ray, run_together, run_workers
 from engine.evaluation.summary import Summary, circumstances, write_summary
 from engine.languages import written_without_spaces
 from engine.metrics.result import Item, ItemResult
@@ -151,6 +151,8 @@ def _run(
         return
     if options.ray is not None:
         run_on_ray(items, config, options.jobs, options.ray, watcher)
+    elif at_once > 1 and plan.spec is not None and plan.spec.batches:
+        run_together(items, config, at_once, watcher)
     elif at_once > 1:
         run_workers(items, config, at_once, watcher, verbose=options.verbose)
     else:

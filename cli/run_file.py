@@ -72,9 +72,9 @@ def _run_files(files: Sequence[Job], plan: FilePlan, count: int, reporter: Repor
         run_here(files, plan, reporter)
         return
     for engine in dict.fromkeys(job.engine for job in files if job.batches):
-        from cli.streams import run_streams
+        from cli.streams import run_together
 
-        run_streams([job for job in files if job.engine == engine], plan, count, reporter)
+        run_together([job for job in files if job.engine == engine], plan, count, reporter)
     alone = [job for job in files if not job.batches]
     if alone:
         from cli.workers import run_workers  # brings multiprocessing

@@ -19,7 +19,7 @@ PROGRESS_EVERY_S = 0.1
 
 def run_workers(jobs: Sequence[Job], plan: FilePlan, count: int, listener: Listener) -> None:
     """All jobs on `count` processes, in the order in which workers get free."""
-    run_pool(jobs, _Work(plan, plan.verbose), count, _Relay(plan, listener))
+    run_pool(jobs, _Work(plan, plan.verbose), count, Relay(plan, listener))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class _Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class _Relay:
+class Relay:
     """Tells a run's listener what the workers say."""
 
     plan: FilePlan
@@ -71,13 +71,13 @@ class _Work:
         with Translator(self.plan) as translator:
 
             def do(job: Job, tell: Tell) -> Outcome:
-                return do_job(translator, job, _Messenger(tell, events=self.plan.event_records))
+                return do_job(translator, job, Messenger(tell, events=self.plan.event_records))
 
             yield do
 
 
-class _Messenger:
-    """A `Listener` in a worker that sends what it hears to the main process."""
+class Messenger:
+    """A `Listener` in a worker that sends what it hears to the run's own."""
 
     def __init__(self, tell: Tell, *, events: bool) -> None:
         self._tell = tell

@@ -6,9 +6,9 @@ in its state. Yielding nothing is a READ, yielding something a WRITE (SimulEval'
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 ItemIn = TypeVar("ItemIn")
@@ -53,6 +53,11 @@ class StreamRequest:
     def speaks(self, target: str) -> bool:
         """Whether speech of a target is wanted."""
         return self.task is Task.S2ST and (self.spoken is None or target in self.spoken)
+
+    def without_speech_of(self, targets: Collection[str]) -> "StreamRequest":
+        """The same, with these targets as text only."""
+        spoken = (each for each in self.targets if self.speaks(each) and each not in targets)
+        return replace(self, spoken=tuple(spoken)) if targets else self
 
 
 @dataclass(frozen=True, slots=True)

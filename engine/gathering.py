@@ -40,6 +40,23 @@ class _Asked:
     error: Exception | None = None
 
 
+class GatheredAgent(Agent[AudioChunk, Event, Any]):
+    """An agent whose steps are taken together with those of other streams. For what runs an agent
+    by itself, on a thread of its own."""
+
+    def __init__(self, stepper: "GatheringStepper") -> None:
+        self._stepper = stepper
+
+    def new_state(self, request: StreamRequest) -> Any:
+        return self._stepper.open(request)
+
+    def step(self, item: AudioChunk, state: Any) -> Iterator[Event]:
+        return self._stepper.step(item, state, StreamControls())
+
+    def release(self, state: Any) -> None:
+        self._stepper.close(state)
+
+
 class GatheringStepper:
     """A `Stepper` of several streams. Each has one step waiting at the most, so nothing grows."""
 
@@ -48,13 +65,14 @@ class GatheringStepper:
         self._changed = threading.Condition()
         """Guards all that follows; never held while the agent computes."""
         self._waiting: list[_Asked] = []
-        self._open = 0
+        self._open: dict[int, Any] = {}
+        """States of the streams that have begun and not ended, by identity."""
         self._stopped = False
 
     def open(self, request: StreamRequest) -> Any:
         state = self._agent.new_state(request)
         with self._changed:
-            self._open += 1
+            self._open[id(state)] = state
         return state
 
     def step(self, chunk: AudioChunk, state: Any, controls: StreamControls) -> Iterator[Event]:
@@ -74,7 +92,7 @@ class GatheringStepper:
     def close(self, state: Any) -> None:
         self._agent.release(state)
         with self._changed:
-            self._open -= 1
+            self._open.pop(id(state), None)
             self._changed.notify_all()
 
     def serve(self, timeout_s: float) -> None:
@@ -106,7 +124,7 @@ class GatheringStepper:
         if not self._waiting:
             return False
         waited_s = time.monotonic() - self._waiting[0].asked_s
-        return len(self._waiting) >= self._open or waited_s >= GATHER_S
+        return len(self._waiting) >= len(self._open) or waited_s >= GATHER_S
 
     def _take(self, batch: list[_Asked]) -> None:
         """An error is everybody's whose step was taken with it: no state is whole after it."""

@@ -6,7 +6,7 @@ Other packages add engines by an entry point in the group `s2st.engines` that na
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -46,6 +46,8 @@ class LoadOptions:
     """Where it computes: cuda, mps or cpu; auto takes the first there is."""
     dtype: str = "auto"
     """Its numbers: fp32, bf16, fp16 or int8; auto suits the device."""
+    compiled: bool = False
+    """Whether torch compiles it: slow to start, faster after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,15 @@ class EngineSpec:
                 return f"{verb} only {_names(covered)}, not {language_name(target)} ({target})"
         return ""
 
+    def unspoken(self, request: StreamRequest) -> tuple[str, ...]:
+        """Targets of which speech is wanted, and which the engine only writes."""
+        only_written = self.text_targets - self.speech_targets
+        return tuple(
+            target
+            for target in request.targets
+            if request.speaks(target) and target in only_written
+        )
+
     def missing(self, request: StreamRequest, options: LoadOptions) -> list[Missing]:
         """What is not on this machine. Raises `UsageError` for options it does not know."""
         found: list[Missing] = _resolve(self.probe)(request, options)
@@ -158,6 +169,8 @@ class Choice:
 
     spec: EngineSpec
     why: str
+    unspoken: tuple[str, ...] = ()
+    """Targets of which speech was wanted, and which it only writes."""
 
 
 BUILT_IN: tuple[EngineSpec, ...] = (
@@ -240,11 +253,30 @@ def choose_engine(
     options: LoadOptions | None = None,
 ) -> Choice:
     """The engine called `name`, or for `auto` the first that covers the request, suits the mode
-    and has all it needs. Never downloads. Raises an error that says what would help."""
+    and has all it needs. One that only writes some of the targets is taken where none speaks them
+    all. Never downloads. Raises an error that says what would help."""
     options = options or LoadOptions()
     if options.agent is not None:
         return Choice(_agent_spec(options), "as asked")
-    specs = engines() if specs is None else specs
+    try:
+        return _choose(name, request, mode, engines() if specs is None else specs, options)
+    except LanguageError:
+        every = list(engines() if specs is None else specs)
+        for spec in every:
+            unspoken = spec.unspoken(request) if name in (AUTO, spec.name) else ()
+            written = request.without_speech_of(unspoken)
+            if unspoken and not spec.uncovered(written):
+                return replace(_choose(name, written, mode, every, options), unspoken=unspoken)
+        raise
+
+
+def _choose(
+    name: str,
+    request: StreamRequest,
+    mode: str,
+    specs: Iterable[EngineSpec],
+    options: LoadOptions,
+) -> Choice:
     if name != AUTO:
         return Choice(_named(name, request, mode, specs, options), "as asked")
     reasons: list[str] = []
@@ -301,14 +333,12 @@ def _named(
     specs: Iterable[EngineSpec],
     options: LoadOptions,
 ) -> EngineSpec:
-    passed: list[str] = []
-    for spec in specs:
-        if spec.name == name:
-            break
-        passed.append(spec.name)
-    else:
-        known = ", ".join([AUTO, *passed])
+    every = list(specs)
+    named = [spec for spec in every if spec.name == name]
+    if not named:
+        known = ", ".join([AUTO, *(spec.name for spec in every)])
         raise UnknownEngineError(f"No engine is called '{name}'.", hint=f"There is: {known}.")
+    [spec] = named
     reason = spec.uncovered(request)
     if reason:
         raise LanguageError(
@@ -319,7 +349,13 @@ def _named(
         raise UnknownEngineError(f"The engine '{name}' {reason}.")
     missing = spec.missing(request, options)
     if missing:
-        raise _incomplete(spec, missing)
+        others = [
+            other
+            for other in every
+            if not (other.uncovered(request) or _unsuited(other, mode))
+            and not other.missing(request, options)
+        ]
+        raise _incomplete(spec, missing, others)
     return spec
 
 
@@ -327,11 +363,16 @@ def _unsuited(spec: EngineSpec, mode: str) -> str:
     return "" if mode in spec.modes else f"does not suit `s2st {mode}`"
 
 
-def _incomplete(spec: EngineSpec, missing: list[Missing]) -> EngineError:
+def _incomplete(
+    spec: EngineSpec, missing: list[Missing], others: Sequence[EngineSpec] = ()
+) -> EngineError:
+    """With what would complete it, and which others could do the same now."""
     what = " and ".join(item.what for item in missing)
     return EngineError(
         f"The engine '{spec.name}' lacks {what}.",
-        hint="Type: " + " && ".join(item.remedy for item in missing),
+        hint="Type: "
+        + " && ".join(item.remedy for item in missing)
+        + "".join(f", or take {other.title}: --engine {other.name}" for other in others[:1]),
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from audio_io.chunk import Samples, silence
 from audio_io.errors import S2stError
 from audio_io.recording import open_recording
-from engine.agent import StreamRequest, Task
+from engine.agent import Agent, StreamRequest, Task
 from engine.agent_process import AgentProcess, ForeignAgentConfig
 from engine.errors import EngineError
 from engine.evaluation.instances import SpeechInstance, TextInstance
@@ -159,27 +159,46 @@ def open_runner(config: RunConfig) -> Iterator[ItemRunner]:
         with _foreign(choice, config) as runner:
             yield runner
         return
+    with open_engine(config) as (spec, engine), open_on(engine, spec, config) as runner:
+        yield runner
+
+
+@contextmanager
+def open_engine(config: RunConfig) -> Iterator[tuple[EngineSpec, Agent[Any, Any, Any]]]:
+    """Load the engine, and end it afterwards."""
+    choice = config.agent
+    options = choice.load_options
+    spec = choose_engine(choice.engine, choice.request, "evaluate", options=options).spec
+    use_threads(config.threads)
+    engine = spec.load(options)
+    use_threads(config.threads)
+    try:
+        yield spec, engine
+    finally:
+        engine.close()
+
+
+@contextmanager
+def open_on(
+    engine: Agent[Any, Any, Any], spec: EngineSpec, config: RunConfig
+) -> Iterator[ItemRunner]:
+    """A runner on an engine that is loaded; one engine may have several."""
     from engine.metrics.scored import load_spm
     from engine.simuleval_bridge import EngineAgent, SpeechToText, pieces
 
-    request = choice.request
-    spec = choose_engine(choice.engine, request, "evaluate", options=choice.load_options).spec
+    request = config.agent.request
     speaks = request.task is Task.S2ST
     to_units: Callable[[str], str] | None = None
     if config.unit == "spm":
         model = load_spm(config.spm_model)
         to_units = lambda text: pieces(model, text)  # noqa: E731
-    use_threads(config.threads)
-    engine = spec.load(choice.load_options)
-    use_threads(config.threads)
+    rate_hz = _rate(spec)
+    kind = EngineAgent if speaks else SpeechToText
+    agent = kind(engine, request, rate_hz, to_units)
     try:
-        rate_hz = _rate(spec)
-        kind = EngineAgent if speaks else SpeechToText
-        agent = kind(engine, request, rate_hz, to_units)
         yield ItemRunner(agent, config, rate_hz, text=True, speech=speaks, ran_on=machine())
-        agent.states.close()
     finally:
-        engine.close()
+        agent.states.close()
 
 
 def use_threads(count: int) -> None:

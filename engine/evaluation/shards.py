@@ -9,9 +9,17 @@ from typing import Any, Protocol
 
 from audio_io.errors import S2stError
 from engine.errors import EngineError
-from engine.evaluation.run_item import ItemRunner, RunConfig, open_runner
+from engine.evaluation.run_item import (
+    ItemRunner,
+    RunConfig,
+    open_engine,
+    open_on,
+    open_runner,
+)
+from engine.gathering import GatheredAgent, GatheringStepper, StoppedError
 from engine.metrics.result import Item, ItemResult
 from engine.process_pool import Do, Tell, run_pool
+from engine.stream_pool import run_streams
 
 MOST_TRIES = 3
 """An item whose worker died so often is given up."""
@@ -42,6 +50,18 @@ def run_workers(
     """On `count` processes, each with an agent of its own. A worker that is killed loses nothing:
     another takes its item."""
     run_pool(items, _Work(config, verbose), count, _Relay(watcher))
+
+
+def run_together(items: Sequence[Item], config: RunConfig, count: int, watcher: Watcher) -> None:
+    """As `count` streams of one engine, which computes them together."""
+    with open_engine(config) as (spec, engine):
+        stepper = GatheringStepper(engine)
+
+        def do(item: Item, tell: Tell) -> ItemResult:
+            with open_on(GatheredAgent(stepper), spec, config) as runner:
+                return _run(runner, item, _seldom(tell))
+
+        run_streams(items, do, stepper, count, _Relay(watcher))
 
 
 def run_on_ray(
@@ -76,6 +96,8 @@ def _run(runner: ItemRunner, item: Item, sent: Callable[[float], None]) -> ItemR
     """One bad recording does not stop the others."""
     try:
         return runner.run(item, sent)
+    except StoppedError:
+        raise
     except S2stError as error:
         return _failure(item, str(error))
     except Exception as error:  # an engine's or an agent's own

@@ -1,5 +1,6 @@
 """Which engine is taken, and what is said when none is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,8 +62,23 @@ def test_speech_counts_only_where_speech_is_asked_for() -> None:
     text = StreamRequest("eng", ("fra",), Task.S2TT)
     assert choose_engine("auto", text, "file", [spec("good")]).spec.name == "good"
     speech = StreamRequest("eng", ("fra",), Task.S2ST)
-    with pytest.raises(UsageError, match=r"speaks only Spanish, not French \(fra\)"):
-        choose_engine("auto", speech, "file", [spec("good")])
+    choice = choose_engine("auto", speech, "file", [spec("good")])
+    assert (choice.spec.name, choice.unspoken) == ("good", ("fra",))
+
+
+def test_an_engine_that_speaks_is_taken_before_one_that_only_writes() -> None:
+    speech = StreamRequest("eng", ("fra", "spa"), Task.S2ST)
+    speaker = spec("speaker", speech_targets=frozenset({"spa", "fra"}))
+    assert choose_engine("auto", speech, "file", [spec("good"), speaker]).spec.name == "speaker"
+    choice = choose_engine("auto", speech, "file", [spec("good")])
+    assert choice.unspoken == ("fra",)
+    with pytest.raises(UsageError, match=r"speaks only Spanish, not Japanese \(jpn\)"):
+        choose_engine("auto", replace(speech, targets=("jpn",)), "file", [spec("good")])
+
+
+def test_what_else_could_do_the_job_is_named() -> None:
+    with pytest.raises(EngineError, match="or take the engine 'good': --engine good"):
+        choose_engine("big", TO_SPANISH, "file", [spec("big", "lacks_weights"), spec("good")])
 
 
 @pytest.mark.parametrize(
