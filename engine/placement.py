@@ -1,7 +1,11 @@
 """Where a model computes and in which numbers: devices, dtypes, the memory they take."""
 
 import logging
+import os
+import shutil
 import warnings
+from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -97,6 +101,18 @@ def _free_in_group_bytes() -> int | None:
     except (OSError, ValueError, IndexError):  # "max" is no number
         return None
     return max(0, limit - used + cached)
+
+
+def compile_layers(layers: Iterable[nn.Module], device: torch.device) -> None:
+    """Have torch compile each of these modules when it first runs. Layers of one kind share what is
+    compiled. Raises `EngineError` where no compiler is at hand."""
+    compiler = os.environ.get("CXX", "")
+    if device.type == "cpu" and not any(map(shutil.which, (compiler, "g++", "clang++"))):
+        raise EngineError("--compile needs a C++ compiler.", hint="Type: sudo apt install g++")
+    if device.type == "cuda" and find_spec("triton") is None:
+        raise EngineError("--compile needs the package 'triton'.", hint="Leave out --compile.")
+    for layer in layers:
+        layer.compile(dynamic=True)
 
 
 def quantise(module: nn.Module) -> None:

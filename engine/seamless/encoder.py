@@ -29,6 +29,11 @@ class SpeechEncoder(nn.Module):
         self.speech_encoder_frontend = _Frontend(config)
         self.speech_encoder = _Adapted(config)
 
+    @property
+    def layers(self) -> list[nn.Module]:
+        """The Conformer layers."""
+        return list(self.speech_encoder.inner.layers)  # type: ignore[arg-type]
+
     def forward(self, frames: Tensor) -> Tensor:
         """Frames (T, 80) of one stream to states (A, M)."""
         return self.encode([frames])[0]

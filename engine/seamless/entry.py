@@ -44,7 +44,10 @@ def load(options: LoadOptions) -> Agent[Any, Any, Any]:
     from engine.segmenter import Segmenter, SegmenterConfig
 
     folder = Path(options.model_dir) if options.model_dir is not None else models.path(MODEL)
-    agent = SeamlessAgent(load_model(folder, device=options.device, dtype=options.dtype))
+    model = load_model(
+        folder, device=options.device, dtype=options.dtype, compiled=options.compiled
+    )
+    agent = SeamlessAgent(model)
     if options.voice_detector == NO_DETECTOR:
         return agent
     # As the reference ends utterances; its own has no longest one.

@@ -9,7 +9,14 @@ from torch import Tensor, nn
 
 from engine.errors import EngineError
 from engine.layers.code_hifigan import CodeHifiGan
-from engine.placement import INT8, choose_device, choose_dtype, quantise, refuse_too_little_memory
+from engine.placement import (
+    INT8,
+    choose_device,
+    choose_dtype,
+    compile_layers,
+    quantise,
+    refuse_too_little_memory,
+)
 from engine.seamless.checkpoint import (
     Tensors,
     first_and_more,
@@ -40,13 +47,17 @@ class SeamlessModel:
     """Of what flows through the model; float32 where only weights are quantised."""
 
 
-def load_model(folder: Path, *, device: str = "auto", dtype: str = "auto") -> SeamlessModel:
+def load_model(
+    folder: Path, *, device: str = "auto", dtype: str = "auto", compiled: bool = False
+) -> SeamlessModel:
     """A model from its directory, converted or as published with a `config.json`.
 
     `device`: auto is the first there is of cuda, mps, cpu. `dtype`: auto is bf16 on cuda (fp16
     where it has none), fp16 on mps and fp32 on cpu. int8 is for the cpu alone: the weights of
     linear layers are quantised by `torch.ao.quantization.quantize_dynamic`, which torch calls
     deprecated but has in 2.13; everything else stays fp32.
+
+    `compiled` has torch compile the layers of encoder and decoder at their first steps.
 
     On the cpu, weights whose type does not change stay in the file and are mapped into memory.
     Raises `EngineError`, one line, for whatever is missing or wrong, and when memory is too small.
@@ -62,6 +73,8 @@ def load_model(folder: Path, *, device: str = "auto", dtype: str = "auto") -> Se
         _fill(filling, place, number)
         if dtype == INT8:
             quantise(filling.module)
+    if compiled:
+        compile_layers([*model.encoder.layers, *model.decoder.layers], place)
     return model
 
 

@@ -116,7 +116,7 @@ class TextDecoder(nn.Module):
         if list(rows) != list(range(len(sources))):
             chosen = torch.tensor(rows, device=padded.device)
         cache = DecoderCache([0] * len(rows), [], [], [], [], [], None)
-        for layer in self._layers():
+        for layer in self.layers:
             keys, values = layer.encoder_decoder_attn.project(padded)
             energy = layer.p_choose_layer.k_energy_proj(pooled).unflatten(-1, (heads, -1))
             for kept, tensor in (
@@ -149,7 +149,7 @@ class TextDecoder(nn.Module):
         positions = table[places.columns + FIRST_POSITION]
         states = (embedded.float() + positions).to(embedded.dtype)
         chosen = []
-        for number, layer in enumerate(self._layers()):
+        for number, layer in enumerate(self.layers):
             states, p_choose = layer(
                 states,
                 cache.keys[number],
@@ -186,7 +186,8 @@ class TextDecoder(nn.Module):
         weight: Tensor = self.text_decoder.layer_norm.weight  # type: ignore[union-attr, assignment]
         return weight.device
 
-    def _layers(self) -> "list[_Layer]":
+    @property
+    def layers(self) -> "list[_Layer]":
         return list(self.text_decoder.layers)  # type: ignore[arg-type]
 
 

@@ -12,37 +12,38 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import seamless_gpu
 import torch
 from measuring import DATA, print_circumstances, print_table, print_verdict
-
-from engine.layers.code_hifigan import CodeHifiGan
-from engine.seamless.config import (
-    DecoderConfig,
-    EncoderConfig,
-    StreamingPolicy,
-    UnitConfig,
-    read_config,
+from seamless_models import (
+    FULL_DECODER,
+    FULL_ENCODER,
+    LANGUAGE,
+    RATE_HZ,
+    SEGMENT,
+    TINY,
+    noise,
+    random_model,
+    small_model,
 )
-from engine.seamless.encoder import SpeechEncoder
-from engine.seamless.loading import SeamlessModel
+
+from engine.seamless.config import StreamingPolicy
 from engine.seamless.naive import NaiveState, naive_decode, naive_encode, naive_step
 from engine.seamless.policy import Row, TextState, decode
-from engine.seamless.text_decoder import TextDecoder
-from engine.seamless.tokens import TextPieces
-from engine.seamless.unit_decoder import UnitDecoder
-from engine.seamless.utterance import TargetState, UtteranceState, step_utterance
+from engine.seamless.utterance import (
+    Segment,
+    TargetState,
+    UtteranceState,
+    step_utterance,
+    step_utterances,
+)
 
-TINY = DATA / "seamless"
-RATE_HZ = 16_000
-SEGMENT = RATE_HZ * 320 // 1000
 MOMENTS_S = (5, 10, 20, 30)
 POLICY = StreamingPolicy(
     decision_threshold=0.0, max_len_b=4000, max_consecutive_write=2, min_unit_chunk_size=1
 )
-LANGUAGE = "spa"
 TIMES = 5
 FULL_LAYERS = 24
 
@@ -58,15 +59,15 @@ def main() -> None:
         _hold_memory(arguments.worker)
         return
     _show_steps()
+    _show_batches()
     _show_memory()
     if not arguments.quick:
         _show_full_size()
         _show_long_stream(arguments.minutes)
-    if not torch.cuda.is_available():
-        print(
-            "\nno GPU here; on one this would run: the full model with random weights in bf16, one "
-            "step at 20 s (target 60 ms median), its memory (8 GB), and streams at once"
-        )
+    if torch.cuda.is_available():
+        seamless_gpu.show()
+    else:
+        print(f"\nno GPU here; on one this would run: {seamless_gpu.WOULD_RUN}")
     print_circumstances(
         f"256 wide, 12+12 layers, 4 heads, FFN 1024 and 2048, text-to-unit 3+3 with FFN 2048, 1000 "
         f"units, random weights, fp32, one thread; the ways take turns, medians of {TIMES}",
@@ -74,52 +75,10 @@ def main() -> None:
     )
 
 
-def _model(encoder: EncoderConfig, decoder: DecoderConfig) -> SeamlessModel:
-    torch.manual_seed(0)
-    tiny = read_config(TINY)
-    unit = UnitConfig(256, 3, 3, 4, 2048, 7, 256, 3, 500)
-    config = replace(tiny, encoder=encoder, decoder=decoder, unit=unit, num_units=1000)
-    v = tiny.vocoder
-    vocoder = CodeHifiGan(
-        unit_vocabulary=1004,
-        languages=5,
-        speakers=5,
-        embedding_dim=v.embedding_dim,
-        language_dim=v.language_dim,
-        speaker_dim=v.speaker_dim,
-        initial_channels=v.initial_channels,
-        upsample_rates=v.upsample_rates,
-        upsample_kernels=v.upsample_kernels,
-        resblock_kernels=v.resblock_kernels,
-        resblock_dilations=v.resblock_dilations,
-    )
-    pieces = TextPieces(TINY / "text.model", TINY / "char.model", tiny.text_languages)
-    return SeamlessModel(
-        config,
-        SpeechEncoder(encoder).eval(),
-        TextDecoder(decoder, 809).eval(),
-        UnitDecoder(unit, 1004).eval(),
-        vocoder.eval(),
-        pieces,
-        torch.device("cpu"),
-        torch.float32,
-    )
-
-
-def _small() -> SeamlessModel:
-    encoder = EncoderConfig(256, 12, 4, 1024, 80, 2, 31, 64, 8, 1, 8, 8, 1024)
-    return _model(encoder, DecoderConfig(256, 12, 4, 2048, 4096, 4, 0.2, 2))
-
-
-def _noise(seconds: float) -> Any:
-    chance = np.random.default_rng(0)
-    return (0.1 * chance.standard_normal(round(seconds * RATE_HZ))).astype(np.float32)
-
-
 def _show_steps() -> None:
     """Each way, in turns, from the same moment on; what was written before is the same."""
-    model, rows, ratios = _small(), [], {}
-    sound = _noise(MOMENTS_S[-1] + 10)
+    model, rows, ratios = small_model(), [], {}
+    sound = noise(MOMENTS_S[-1] + 10)
     for moment in MOMENTS_S:
         fast, slow, parts = [], [], []
         heard = moment * RATE_HZ
@@ -154,6 +113,33 @@ def _show_steps() -> None:
     print_verdict("plain / fast at 30 s", ratios[30], 3.0, at_least=True)
 
 
+def _show_batches() -> None:
+    """Several streams' steps together against one after the other, 3 to 10 s into utterances."""
+    model, rows = small_model(), []
+    sound = noise(20)
+    for count in (2, 4, 8):
+        seconds = np.linspace(3, 10, count)
+        taken: dict[str, list[float]] = {"together": [], "alone": []}
+        states = {
+            way: [UtteranceState({LANGUAGE: TargetState()}) for _ in seconds] for way in taken
+        }
+        for each in states.values():
+            for state, heard_s in zip(each, seconds, strict=True):
+                state.hear(sound[: round(heard_s * RATE_HZ)])
+        for number in range(TIMES):
+            piece = sound[number * SEGMENT : (number + 1) * SEGMENT]
+            for way, each in states.items():
+                batch = [Segment(state, piece, POLICY, False) for state in each]
+                begun_s = time.perf_counter()
+                for part in [batch] if way == "together" else [[segment] for segment in batch]:
+                    step_utterances(model, part)
+                taken[way].append(1000 * (time.perf_counter() - begun_s))
+        one, other = (statistics.median(each) for each in taken.values())
+        rows.append((count, one, other, other / one))
+    print()
+    print_table(("streams", "together ms", "one by one ms", "ratio"), rows)
+
+
 def _show_memory() -> None:
     """Beyond the model itself, one step at 30 s, each way in a process of its own."""
     peaks = {}
@@ -167,7 +153,7 @@ def _show_memory() -> None:
 
 @torch.inference_mode()
 def _hold_memory(way: str) -> None:
-    model, sound = _small(), _noise(31)
+    model, sound = small_model(), noise(31)
     model.encoder(torch.zeros(200, 80))
     before = _peak_mb()
     heard, piece = sound[: 30 * RATE_HZ], sound[30 * RATE_HZ : 30 * RATE_HZ + SEGMENT]
@@ -191,8 +177,7 @@ def _peak_mb() -> float:
 @torch.inference_mode()
 def _show_full_size() -> None:
     """One layer of the published width, times its 24."""
-    encoder = EncoderConfig(1024, 1, 16, 4096, 80, 2, 31, 64, 8, 1, 8, 8, 4096)
-    model = _model(encoder, DecoderConfig(1024, 1, 16, 8192, 4096, 4, 0.2, 2))
+    model = random_model(replace(FULL_ENCODER, layers=1), replace(FULL_DECODER, layers=1))
     rows = []
     for moment in (5, 10, 20, 30):
         frames = torch.randn(moment * 100, 80)

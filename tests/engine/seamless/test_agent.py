@@ -18,6 +18,7 @@ from engine.events import EngineTrace, SourceText, TargetAudio, TargetText, Utte
 from engine.seamless.agent import SeamlessAgent
 from engine.seamless.config import StreamingPolicy
 from engine.seamless.loading import load_model
+from engine.seamless.utterance import UtteranceState, encode
 from engine.seamless.words import WordSpeller
 from tests import agent_checks
 from tests.cli.running import Ran, s2st
@@ -285,3 +286,35 @@ def test_a_model_folder_that_is_none_is_one_line(tmp_path: Any) -> None:
     assert ran.code == 1
     assert "is no model directory" in ran.err
     assert np.size(ran.complaints) == 1
+
+
+def test_with_an_encoder_window_only_the_newest_sound_is_encoded_anew(
+    agent: SeamlessAgent, sound: Samples
+) -> None:
+    """Another model than the reference, but one that keeps its shape: as long as the sound fits
+    into the window nothing changes, and then older states stay."""
+    model = agent._model
+    policy = replace(POLICY, encoder_window_ms=3000)
+    windowed, whole = UtteranceState({}), UtteranceState({})
+    seen: list[torch.Tensor] = []
+    size = 5120
+    with torch.inference_mode():
+        for start in range(0, len(sound), size):
+            for state in (windowed, whole):
+                state.hear(sound[start : start + size])
+            if windowed.heard_frames < 100:
+                continue
+            [states] = encode(model, [(windowed, policy)])
+            [right] = encode(model, [(whole, POLICY)])
+            assert states.shape == right.shape
+            if windowed.heard_frames <= 300:
+                torch.testing.assert_close(states, right)
+            else:
+                frozen = (windowed.heard_frames - 300) // 16
+                torch.testing.assert_close(states[:frozen], seen[-1][:frozen])
+            seen.append(states)
+    assert whole.states is None
+    agent_checks.check_chunk_size_does_not_matter(agent, sound, replace(TEXT, policy=policy))
+    agent_checks.check_streams_do_not_mix(
+        agent, sound, sound[::-1].copy(), replace(TEXT, policy=policy), rounding=1e-4
+    )

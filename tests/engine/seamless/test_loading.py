@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 import torch
 from sentencepiece import SentencePieceProcessor
 from torch import Tensor
@@ -20,13 +21,14 @@ from engine.errors import EngineError
 from engine.layers.code_hifigan import CodeHifiGan
 from engine.model_languages import SEAMLESS_TEXT
 from engine.seamless import published
-from engine.seamless.config import read_config
+from engine.seamless.config import StreamingPolicy, read_config
 from engine.seamless.conversion import convert
 from engine.seamless.encoder import SpeechEncoder
 from engine.seamless.loading import load_model, load_tensors
 from engine.seamless.old_names import MONOTONIC_DECODER, UNITY, character_order, todays_name
 from engine.seamless.text_decoder import TextDecoder
 from engine.seamless.unit_decoder import UnitDecoder
+from engine.seamless.utterance import TargetState, UtteranceState, step_utterance
 from tests.fakes import DATA
 
 TINY = DATA / "seamless"
@@ -466,6 +468,30 @@ def test_every_number_format_runs(dtype: str, kept: torch.dtype, error: float) -
     assert model.dtype == states.dtype == kept
     assert logits.shape == (1, 809)
     assert float((states.float() - wanted).abs().mean()) <= error
+
+
+@pytest.mark.compile
+def test_a_compiled_model_writes_what_a_plain_one_writes() -> None:
+    sound = soundfile.read(TINY / "speech.wav", dtype="float32")[0]
+    policy = StreamingPolicy(decision_threshold=0.15, max_consecutive_write=6, max_len_b=400)
+    written = []
+    for compiled in (False, True):
+        model = load_model(TINY, device="cpu", dtype="fp32", compiled=compiled)
+        state = UtteranceState({"spa": TargetState()})
+        for start in range(0, len(sound), 10_240):
+            piece = sound[start : start + 10_240]
+            step_utterance(model, state, piece, policy, finished=False, speakers={})
+        written.append(state.targets["spa"].text.tokens)
+    assert written[0] == written[1] != []
+
+
+def test_without_a_compiler_there_is_nothing_to_compile_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(EngineError, match=r"needs a C\+\+ compiler"):
+        load_model(TINY, device="cpu", compiled=True)
 
 
 def test_one_table_with_two_names_stays_one() -> None:

@@ -1,0 +1,120 @@
+"""`--jobs` of an engine with weights: streams of one process."""
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import soundfile
+
+from tests.cli.running import Running, contents, inside, names, parts, s2st, until
+from tests.fakes import DATA
+
+TINY = DATA / "seamless"
+SEAMLESS = ("--engine", "seamless", "--model-dir", TINY, "--dtype", "fp32", "--max-len-b", 400)
+LIVELY = ("--decision-threshold", 0.15, "--max-consecutive-write", 6)
+
+
+def recordings(folder: Path, count: int, seconds: float = 5.0) -> None:
+    """So many, each a bit shorter than the one before."""
+    folder.mkdir()
+    samples, rate_hz = soundfile.read(TINY / "speech.wav", dtype="float32")
+    for number in range(count):
+        end = int((seconds - 0.3 * number) * rate_hz)
+        soundfile.write(folder / f"{number}.wav", samples[:end], rate_hz, subtype="FLOAT")
+
+
+def test_recordings_at_once_come_to_what_they_come_to_one_by_one(tmp_path: Path) -> None:
+    recordings(tmp_path / "in", 3)
+    words = ("file", tmp_path / "in", "--tgt", "spa", *SEAMLESS, *LIVELY, "--format", "srt,txt,wav")
+    for jobs in (1, 3):
+        ran = s2st(*words, "-o", tmp_path / f"out{jobs}", "--jobs", jobs)
+        assert ran.code == 0, ran.err
+    alone, together = (contents(tmp_path / f"out{jobs}") for jobs in (1, 3))
+    assert sorted(alone) == sorted(together) != []
+    for name in alone:
+        if not name.endswith(".wav"):
+            assert alone[name] == together[name], name
+            continue
+        one, other = (
+            soundfile.read(tmp_path / f"out{jobs}" / name, dtype="int16")[0] for jobs in (1, 3)
+        )
+        assert len(one) == len(other) > 0
+        assert abs(one.astype(int) - other).max() <= 33  # 1e-3 of full scale
+
+
+def test_a_bad_recording_among_streams_fails_alone(tmp_path: Path) -> None:
+    recordings(tmp_path / "in", 2, seconds=3.0)
+    (tmp_path / "in" / "empty.wav").touch()
+    words = ("--tgt", "spa", *SEAMLESS, "--format", "txt", "--jobs", 3, "-o", tmp_path / "out")
+    ran = s2st("file", tmp_path / "in", *words)
+    assert ran.code == 1
+    assert [line for line in ran.complaints if "empty.wav" in line] == ran.complaints
+    assert names(tmp_path / "out") == ["0.spa.txt", "1.spa.txt"]
+
+
+def test_ctrl_c_among_streams_leaves_nothing_half_written(tmp_path: Path) -> None:
+    recordings(tmp_path / "in", 4, seconds=11.0)
+    out = tmp_path / "out"
+    with Running(
+        "file", tmp_path / "in", "--tgt", "spa", *SEAMLESS, *LIVELY, "-o", out, "--jobs", 2
+    ) as run:
+        until(lambda: len(parts(out)) >= 4)
+        os.killpg(run.process.pid, signal.SIGINT)
+        ran = run.ended()
+    assert ran.code == 130
+    assert "Traceback" not in ran.err
+    assert not parts(out)
+    stems = {name.partition(".")[0] for name in names(out)}
+    assert names(out) == sorted(f"{stem}.spa.{form}" for stem in stems for form in ("srt", "wav"))
+
+
+def test_what_cannot_be_loaded_fails_every_recording_with_the_reason(tmp_path: Path) -> None:
+    recordings(tmp_path / "in", 2)
+    broken = tmp_path / "model"
+    shutil.copytree(TINY, broken, ignore=shutil.ignore_patterns("cases"))
+    (broken / "vocoder.pt").write_bytes(b"no checkpoint")
+    ran = s2st(
+        *("file", tmp_path / "in", "--engine", "seamless", "--model-dir", broken, "--tgt", "spa"),
+        *("--jobs", 2, "-o", tmp_path / "out"),
+    )
+    assert ran.code == 1
+    assert len(ran.complaints) == 2
+    assert all("vocoder.pt" in line for line in ran.complaints)
+    assert names(tmp_path / "out") == []
+
+
+def test_a_target_without_a_voice_is_written_and_not_spoken(tmp_path: Path) -> None:
+    words = ("file", DATA / "short.wav", *SEAMLESS, "--dry-run", "-o", tmp_path)
+    ran = inside(*words, "--tgt", "kan,spa")
+    assert ran.code == 0
+    assert "Kannada (kan): text only, seamless has no voice for it" in ran.err
+    assert "short.kan.srt" in ran.out and "short.kan.wav" not in ran.out
+    assert "short.spa.wav" in ran.out
+
+    ran = inside(*words, "--tgt", "kan", "--format", "wav")
+    assert ran.code == 2
+    assert "only writes Kannada (kan). Add srt or txt to --format." in ran.err
+
+
+def test_a_voice_is_asked_for_by_the_models_number(tmp_path: Path) -> None:
+    words = ("file", DATA / "short.wav", *SEAMLESS, "--tgt", "spa,fra")
+    ran = inside(*words, "--speaker", "1", "-o", tmp_path)
+    assert ran.code == 2
+    assert "--speaker 1 does not say of which target. For example --speaker spa=1." in ran.err
+    ran = inside(*words, "--speaker", "spa=9", "-o", tmp_path)
+    assert ran.code == 1
+    assert "No speaker is called '9'. There is: 1." in ran.err
+
+
+def test_the_encoder_window_says_that_it_is_not_the_reference(tmp_path: Path) -> None:
+    words = ("file", TINY / "speech.wav", *SEAMLESS, *LIVELY, "--no-vad", "--tgt", "spa")
+    trace = ("--trace", tmp_path / "trace.jsonl", "--speaker", "1")
+    ran = s2st(*words, "--encoder-window", 4000, *trace, "--format", "txt", "-o", tmp_path)
+    assert ran.code == 0
+    assert "not the reference's model" in ran.err
+    records = [json.loads(line) for line in (tmp_path / "trace.jsonl").read_text().splitlines()]
+    assert all(record["encoder_window_ms"] == 4000 for record in records)
+    ran = inside(*words, "--encoder-window", 10, "-o", tmp_path)
+    assert ran.code == 2
