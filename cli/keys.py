@@ -20,6 +20,8 @@ _PASTE_ON, _PASTE_OFF = b"\x1b[?2004h", b"\x1b[?2004l"
 class Key(enum.Enum):
     """What a key asks for."""
 
+    TALK = enum.auto()
+    """The space bar: terminals tell when a key is pressed, not when it is let go."""
     PAUSE = enum.auto()
     MUTE = enum.auto()
     SWAP = enum.auto()
@@ -29,7 +31,14 @@ class Key(enum.Enum):
     QUIT = enum.auto()
 
 
-_LETTERS = {" ": Key.PAUSE, "m": Key.MUTE, "s": Key.SWAP, "t": Key.MARK, "q": Key.QUIT}
+_LETTERS = {
+    " ": Key.TALK,
+    "p": Key.PAUSE,
+    "m": Key.MUTE,
+    "s": Key.SWAP,
+    "t": Key.MARK,
+    "q": Key.QUIT,
+}
 _ARROWS = {"A": Key.LOUDER, "B": Key.QUIETER}
 
 

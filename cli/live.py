@@ -158,6 +158,15 @@ def live(
             rich_help_panel=RUNNING,
         ),
     ] = "finish",
+    push_to_talk: Annotated[
+        bool,
+        typer.Option(
+            "--push-to-talk",
+            help="Hear only what is said between two presses of the space bar, and translate it "
+            "as a whole; p pauses.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = False,
     record: Annotated[
         Path | None,
         typer.Option(
@@ -196,7 +205,7 @@ def live(
 ) -> None:
     """Translate while somebody speaks, and speak the translation.
 
-    Keys: space pauses, m mutes, s swaps the languages, arrows change the volume, t marks a
+    Keys: space or p pauses, m mutes, s swaps the languages, arrows change the volume, t marks a
     moment, q quits.
     """
     from cli.live_plan import NO_SPEECH, LiveOptions
@@ -225,6 +234,7 @@ def live(
                 record=record,
                 duration_s=duration,
                 on_quit=on_quit,
+                push_to_talk=push_to_talk,
                 json=json,
                 check_output=check_output,
                 plain=plain,

@@ -11,7 +11,7 @@ from audio_io.device_stream import DeviceNotice
 from audio_io.devices import Direction
 from cli.keys import Key, Keys
 from cli.live_session import Happening, LiveSession, Mark, mark_record
-from cli.live_view import LagParts, LiveView
+from cli.live_view import LISTENING, PAUSED, TALKING, WAITING, LagParts, LiveView
 from cli.output_check import understood_line
 from cli.panel import Panel
 from cli.records import as_line, stamped_record
@@ -59,6 +59,7 @@ class PanelOutput:
             max_lag_s=plan.options.max_lag_s,
             checks_output=session.check is not None,
             can_swap=plan.swapped is not None,
+            push_to_talk=plan.options.push_to_talk,
         )
         self._started_s = time.monotonic()
         self._drawn_s = 0.0
@@ -125,9 +126,7 @@ class PanelOutput:
         view.elapsed_s = now_s - self._started_s
         view.source, view.targets = session.request.source, session.request.targets
         view.spoken = session.request.spoken[0] if session.request.spoken else None
-        view.status = (
-            "paused" if session.paused else "input lost" if self._lost_input else "listening"
-        )
+        view.status = self._status()
         view.level_db = meter.level_db
         view.muted, view.volume_percent = session.muted, session.volume_percent
         guard, voice = session.ends.guard, session.ends.voice
@@ -149,6 +148,16 @@ class PanelOutput:
             spoke = len(lags) > self._shown_lags
             view.lag_history.append(lags[-1] if spoke else None)
             self._ticks, self._shown_lags = seconds, len(lags)
+
+    def _status(self) -> str:
+        session = self._session
+        if session.paused:
+            return PAUSED
+        if self._lost_input:
+            return "input lost"
+        if not self._view.push_to_talk:
+            return LISTENING
+        return TALKING if session.talking else WAITING
 
 
 class PlainOutput:

@@ -45,6 +45,8 @@ class LiveOptions:
     """Whether to go on with an engine that cannot keep up."""
     duration_s: float | None = None
     on_quit: str = "finish"
+    push_to_talk: bool = False
+    """Whether only what is said between two presses of the space bar is heard."""
     json: bool = False
     plain: bool = False
     quiet: bool = False
@@ -105,7 +107,9 @@ def plan_live(options: LiveOptions) -> LivePlan:
         request = replace(request, task=_task(source, targets, spoken), spoken=())
     if options.engine_options.policy.get("encoder_window_ms") is not None:
         notes.append(NOT_THE_REFERENCE)
-    request = replace(request, policy=choice.spec.policy("live", options.engine_options.policy))
+    # Whoever talks by hand waits for the whole of it, as for a recording.
+    mode = "file" if options.push_to_talk else "live"
+    request = replace(request, policy=choice.spec.policy(mode, options.engine_options.policy))
     for target in targets:
         if target in choice.spec.remarks and request.task is not Task.ASR:
             notes.append(f"{language_name(target)} ({target}): {choice.spec.remarks[target]}")

@@ -83,6 +83,8 @@ class LiveSession:
         self.meter = Meter(plan.spoken)
         self.request = plan.request
         self.paused = False
+        self.talking = not plan.options.push_to_talk
+        """Whether what is heard is meant to be translated."""
         self.muted = False
         self.volume_percent = 100
         self.marks = 0
@@ -110,6 +112,13 @@ class LiveSession:
 
     def toggle_pause(self) -> None:
         self.paused = not self.paused
+
+    def toggle_talk(self) -> None:
+        """With push-to-talk: begin to talk, or have said all; without it, pause and go on."""
+        if self.plan.options.push_to_talk:
+            self.talking = not self.talking
+        else:
+            self.toggle_pause()
 
     def toggle_mute(self) -> None:
         self.muted = not self.muted
@@ -173,7 +182,7 @@ class LiveSession:
             self.request,
             voices=voices,
             listeners=listeners,
-            controls=lambda: StreamControls(paused=self.paused),
+            controls=lambda: StreamControls(paused=self.paused or not self.talking),
             progress=self._progress,
             clock=self._clock,
             follows=before,

@@ -21,6 +21,8 @@ KEPT_CHARACTERS = 20_000
 HISTORY_S = 60
 LISTENING = "listening"
 PAUSED = "paused"
+TALKING = "talking"
+WAITING = "waiting for you to talk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,8 @@ class LiveView:
     elapsed_s: float = 0.0
     status: str = LISTENING
     """Short: "listening", "paused", "input lost: waiting for it"."""
+    push_to_talk: bool = False
+    """Whether only what is said between two presses of the space bar is heard."""
     notice: str = ""
     """The last thing that happened and that a person should know."""
     slow_factor: float | None = None

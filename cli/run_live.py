@@ -13,7 +13,7 @@ from dataclasses import asdict
 from types import FrameType
 
 from audio_io.device_stream import DeviceNotice
-from audio_io.errors import OutputError
+from audio_io.errors import OutputError, UsageError
 from audio_io.portaudio import quiet_libraries
 from cli.keys import Key, is_terminal
 from cli.live_ends import Ends, find_devices, join_ends
@@ -53,6 +53,11 @@ def run_live(options: LiveOptions) -> int:
     """Exit code 0 when the session ended as asked, 1 when something failed, 128 and its number
     when a signal other than Ctrl-C ended it."""
     plan = plan_live(options)
+    if options.push_to_talk and not _has_panel(options):
+        raise UsageError(
+            "--push-to-talk takes the space bar of a terminal, and there is none here.",
+            hint="Leave it out, or run in a terminal without --plain and --json.",
+        )
     devices = find_devices(plan)
     signals = Signals()
     if plan.spoken is not None and devices.output is None:
@@ -124,6 +129,12 @@ def check_speed(plan: LivePlan, needed: float | None, tell: Callable[[str], None
         f"The engine '{plan.spec.name}' cannot keep up: {speed}.",
         hint=f"{instead}`s2st file` takes its time; --slow-ok goes on anyway, and skips.",
     )
+
+
+def _has_panel(options: LiveOptions) -> bool:
+    """Whether there is a terminal to draw on, and to take keys from."""
+    plain = options.json or options.plain or os.environ.get("TERM") == "dumb"
+    return not plain and is_terminal(sys.stdout)
 
 
 class Signals:
@@ -297,13 +308,15 @@ class _Run:
         options = self._options
         if options.json:
             return JsonOutput(self._session, self._lines)
-        if not options.plain and is_terminal(sys.stdout) and os.environ.get("TERM") != "dumb":
+        if _has_panel(options):
             return PanelOutput(self._session, self._act, self._stack)
         return PlainOutput(self._session, self._lines, quiet=options.quiet)
 
     def _act(self, key: Key) -> None:
         session = self._session
         match key:
+            case Key.TALK:
+                session.toggle_talk()
             case Key.PAUSE:
                 session.toggle_pause()
             case Key.MUTE:

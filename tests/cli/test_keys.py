@@ -12,10 +12,11 @@ from cli.keys import Key, KeyDecoder, Keys
 from tests.cli.running import until
 
 ROOT = Path(__file__).parents[2]
-EVERY = [Key.PAUSE, Key.MUTE, Key.SWAP, Key.LOUDER, Key.QUIETER, Key.MARK, Key.QUIT]
+EVERY = [Key.TALK, Key.MUTE, Key.SWAP, Key.LOUDER, Key.QUIETER, Key.MARK, Key.QUIT]
 
 BYTES: list[tuple[bytes, list[Key]]] = [
     (b" ms\x1b[A\x1b[Btq", EVERY),
+    (b"Pp", [Key.PAUSE, Key.PAUSE]),
     (b"MSTQ", [Key.MUTE, Key.SWAP, Key.MARK, Key.QUIT]),
     (b"\x1bOA\x1bOBq", [Key.LOUDER, Key.QUIETER, Key.QUIT]),
     # With Shift or Ctrl held.

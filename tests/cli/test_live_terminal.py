@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cli.running import S2ST, until
+from tests.cli.running import S2ST, s2st, until
 from tests.cli.virtual_audio import VirtualAudio
-from tests.fakes import RATE_HZ, speech
+from tests.fakes import DATA, RATE_HZ, speech
 
 pytestmark = pytest.mark.skipif(
     shutil.which("tmux") is None, reason="no tmux here: scripts/setup dev installs it"
@@ -93,3 +93,32 @@ def test_a_session_in_a_terminal_from_the_first_word_to_the_summary(
         assert "echo it is" in terminal.screen()
     finally:
         terminal.close()
+
+
+def test_with_push_to_talk_only_what_is_said_between_two_presses_is_heard(
+    audio: VirtualAudio, tmp_path: Path
+) -> None:
+    terminal = Terminal(tmp_path, audio.env, f"{S2ST} live --tgt spa --push-to-talk")
+    try:
+        until(lambda: "waiting for you to talk" in terminal.screen())
+        assert "space talk" in terminal.screen() and "p pause" in terminal.screen()
+        audio.play(speech("short.wav"))
+        terminal.press("Space")
+        until(lambda: "space done" in terminal.screen())
+        audio.play(speech("two_sentences.wav"))
+        terminal.press("Space")
+        until(lambda: "space talk" in terminal.screen())
+        until(lambda: "beautiful day" in terminal.screen())
+        assert "mountains" not in terminal.screen()
+        terminal.press("p")
+        until(lambda: "paused" in terminal.screen())
+        terminal.press("q")
+        until(lambda: "nothing was lost" in terminal.screen())
+    finally:
+        terminal.close()
+
+
+def test_push_to_talk_without_a_terminal_is_one_line() -> None:
+    ran = s2st("live", "--tgt", "spa", "--push-to-talk", "--input", DATA / "short.wav")
+    assert ran.code == 2
+    assert "--push-to-talk takes the space bar of a terminal" in ran.err

@@ -187,7 +187,7 @@ with Panel(view) as panel, Keys() as keys:
         for key in keys.read():
             if key is Key.QUIT:
                 sys.exit(7)
-            elif key is Key.PAUSE:
+            elif key is Key.TALK:
                 view.status = LISTENING if view.status == PAUSED else PAUSED
             elif key is Key.MUTE:
                 view.muted = not view.muted
