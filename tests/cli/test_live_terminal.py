@@ -108,7 +108,7 @@ def test_with_push_to_talk_only_what_is_said_between_two_presses_is_heard(
         audio.play(speech("two_sentences.wav"))
         terminal.press("Space")
         until(lambda: "space talk" in terminal.screen())
-        until(lambda: "beautiful day" in terminal.screen())
+        until(lambda: "Good morning" in terminal.screen())
         assert "mountains" not in terminal.screen()
         terminal.press("p")
         until(lambda: "paused" in terminal.screen())
