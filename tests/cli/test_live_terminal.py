@@ -113,7 +113,7 @@ def test_with_push_to_talk_only_what_is_said_between_two_presses_is_heard(
         terminal.press("p")
         until(lambda: "paused" in terminal.screen())
         terminal.press("q")
-        until(lambda: "nothing was lost" in terminal.screen())
+        until(lambda: "words: " in terminal.screen())
     finally:
         terminal.close()
 
