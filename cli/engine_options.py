@@ -18,6 +18,7 @@ from engine.registry import LoadOptions
 
 WEIGHTS = "Engines with weights"
 SEAMLESS = "Engine seamless"
+M4T = "Engine m4t"
 NOT_THE_REFERENCE = "--encoder-window: this is not the reference's model; what it writes may differ"
 HANDED = "engine_options"
 """The parameter of a command that is given them."""
@@ -34,6 +35,10 @@ def _weights(kind: Any, *names: str, **words: Any) -> Any:
 
 def _seamless(kind: Any, *names: str, **words: Any) -> Any:
     return _option(kind, *names, panel=SEAMLESS, show_default=False, **words)
+
+
+def _m4t(kind: Any, *names: str, **words: Any) -> Any:
+    return _option(kind, *names, panel=M4T, show_default=False, **words)
 
 
 LOADING: dict[str, Any] = {
@@ -120,6 +125,49 @@ POLICY: dict[str, Any] = {
         min=1000,
         help="Encode only so much of the newest sound anew at each step: less work in long "
         "utterances. Not the reference, which encodes all of it.",
+    ),
+    "mode": _m4t(
+        str | None,
+        metavar="NAME",
+        help="complete: each utterance as a whole (file, push-to-talk); streamatt: word by word, "
+        "as the attention allows (live); chunked: overlapping windows, the simple way.",
+    ),
+    "beams": _m4t(
+        int | None,
+        min=1,
+        max=64,
+        help="Hypotheses that are followed; 1 is greedy (5 with complete, else 1).",
+    ),
+    "temperature": _m4t(
+        float | None,
+        min=0.0,
+        help="Draw the words at random, the more so the higher; 0 takes the likeliest (0).",
+    ),
+    "max_length": _m4t(int | None, min=1, help="Tokens of a sentence at most (256)."),
+    "window_s": _m4t(
+        float | None,
+        "--window",
+        metavar="SECONDS",
+        help="chunked: sound translated at a time. Windows of 2 s cost half the quality of "
+        "8 s (8).",
+    ),
+    "overlap_s": _m4t(
+        float | None,
+        "--overlap",
+        metavar="SECONDS",
+        help="chunked: sound that a window shares with the one before (0.5).",
+    ),
+    "frames": _m4t(
+        int | None,
+        min=0,
+        help="streamatt: a word waits while it rests on so many of the newest states of 160 ms; "
+        "more is surer and later (2).",
+    ),
+    "attention_layer": _m4t(
+        int | None, min=0, help="streamatt: decoder layer whose attention is asked (3)."
+    ),
+    "history_words": _m4t(
+        int | None, min=1, help="streamatt: committed words kept as context (20)."
     ),
 }
 """By field of an engine's policy: what one stream may ask of it."""
