@@ -4,10 +4,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audio_io.errors import S2stError, UsageError
-from cli.engine_options import NOT_THE_REFERENCE, EngineOptions
+from cli.engine_options import EngineOptions
 from cli.inputs import Input, InputOptions, find_inputs
 from cli.options import AgentOptions
 from cli.plan import FORMATS, WAV, FilePlan, Job
+from cli.voices import check_voices, read_voices
 from engine.errors import LanguageError
 from engine.languages import LANGUAGES, resolve_language
 from engine.registry import Choice, choose_engine
@@ -70,6 +71,8 @@ def assemble(options: FileOptions) -> Assembled:
     if plan.raw_rate_hz is not None and all(item.path is not None for item in inputs):
         raise UsageError("--rate is for raw sound on standard input.", hint="Add the input `-`.")
     assembled = Assembled(plan, [], [], [], [])
+    if plan.trace == Path("-"):
+        raise UsageError("--trace takes the name of a file, not -.")
     if plan.trace is not None and len(inputs) > 1:
         raise UsageError("--trace is of one recording.", hint="Name one input.")
     asked = _Asked(options)
@@ -79,6 +82,11 @@ def assemble(options: FileOptions) -> Assembled:
     if all(job.refusal for job in assembled.jobs):
         # Nothing can run: this is one error, not one for each recording.
         raise assembled.errors[0]
+    check_voices(plan.speakers, [job.targets for job in assembled.jobs if not job.refusal])
+    for spec in [each.spec for each in chosen.values() if isinstance(each, Choice)]:
+        options.engine_options.refuse_what_means_nothing(spec)
+    if any(isinstance(each, Choice) for each in chosen.values()):
+        assembled.notes.extend(options.engine_options.notes)
     used = {each.spec.name: each.spec for each in chosen.values() if isinstance(each, Choice)}
     assembled.notices.extend(spec.notice for spec in used.values() if spec.notice)
     return assembled
@@ -111,16 +119,12 @@ def _plan(options: FileOptions) -> FilePlan:
             **options.engine_options.policy,
             **({"trace": True} if options.trace else {}),
         },
-        speakers=options.engine_options.voices(_asked_targets(options)),
+        speakers=read_voices(options.engine_options.speakers),
         trace=options.trace,
         raw_rate_hz=options.raw_rate_hz,
         event_records=options.json,
         verbose=options.verbose,
     )
-
-
-def _asked_targets(options: FileOptions) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_language(target) for target in options.targets))
 
 
 def _require_stretch() -> None:
@@ -138,7 +142,7 @@ class _Asked:
 
     def __init__(self, options: FileOptions) -> None:
         source = _language(options.source) if options.source else None
-        targets = _asked_targets(options)
+        targets = tuple(dict.fromkeys(_language(target) for target in options.targets))
         self.engine = options.engine
         self.source = None if "src" in options.configured else source
         self.targets = () if "tgt" in options.configured else targets
@@ -212,16 +216,14 @@ def _choose(job: Job, assembled: Assembled) -> Choice | S2stError:
         choice.spec.policy("file", plan.policy_values)  # says what it cannot do
     except S2stError as error:
         return error
-    assembled.notes.append(f"engine: {choice.spec.name} ({choice.why})")
+    notes = [f"engine: {choice.spec.name} ({choice.why})"]
     for target in job.targets:
         if target in choice.spec.remarks and not job.transcribes:
-            assembled.notes.append(f"{_named(target)}: {choice.spec.remarks[target]}")
-    assembled.notes.extend(
-        f"{_named(target)}: text only, {choice.spec.name} has no voice for it"
-        for target in choice.unspoken
-    )
-    if plan.policy_values.get("encoder_window_ms") is not None:
-        assembled.notes.append(NOT_THE_REFERENCE)
+            notes.append(f"{_named(target)}: {choice.spec.remarks[target]}")
+        if target in choice.unspoken:
+            notes.append(f"{_named(target)}: text only, {choice.spec.name} has no voice for it")
+    for note in notes:
+        _note_once(note, assembled.notes)
     return choice
 
 

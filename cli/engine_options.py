@@ -13,12 +13,13 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from audio_io.errors import UsageError
-from cli.options import AgentOptions, split_words
-from engine.registry import LoadOptions
+from cli.options import AgentOptions, is_given, split_words
+from engine.registry import EngineSpec, LoadOptions
 
 WEIGHTS = "Engines with weights"
 SEAMLESS = "Engine seamless"
 M4T = "Engine m4t"
+COMPILING = "--compile: the first steps take minutes"
 NOT_THE_REFERENCE = "--encoder-window: this is not the reference's model; what it writes may differ"
 HANDED = "engine_options"
 """The parameter of a command that is given them."""
@@ -83,6 +84,8 @@ LOADING: dict[str, Any] = {
     ),
 }
 """By parameter: how the engine is loaded and asked. Each has its place in `EngineOptions`."""
+ABOUT_WEIGHTS = ("model_dir", "device", "dtype", "compiled")
+"""Those that mean nothing to an engine without weights."""
 
 POLICY: dict[str, Any] = {
     "decision_threshold": _seamless(
@@ -178,27 +181,34 @@ def takes_engine_options(command: Callable[..., None]) -> Callable[..., None]:
     options = {**LOADING, **POLICY}
     hints = get_type_hints(command, include_extras=True)
     own = inspect.signature(command).parameters.values()
+    takes_context = "ctx" in hints
+    keyword_only = inspect.Parameter.KEYWORD_ONLY
 
-    def given_all(**words: Any) -> None:
+    def given_all(ctx: typer.Context, **words: Any) -> None:
         loading = {name: words.pop(name) for name in LOADING}
         policy = {name: words.pop(name) for name in POLICY}
         given = {name: value for name, value in policy.items() if value is not None}
-        speakers = tuple(split_words(loading.pop("speaker")))
-        words[HANDED] = EngineOptions(**loading, speakers=speakers, policy=given)
+        words[HANDED] = EngineOptions(
+            **{name: value for name, value in loading.items() if name != "speaker"},
+            speakers=tuple(split_words(loading["speaker"])),
+            asked=frozenset(name for name in ABOUT_WEIGHTS if is_given(ctx, name)),
+            policy=given,
+        )
+        if takes_context:
+            words["ctx"] = ctx
         command(**words)
 
-    parameters = []
+    parameters = [inspect.Parameter("ctx", keyword_only, annotation=typer.Context)]
     for parameter in own:
+        if parameter.name == "ctx":
+            continue
         if parameter.name != HANDED:
             parameters.append(parameter.replace(annotation=hints[parameter.name]))
             continue
         parameters += [
-            inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
-            )
+            inspect.Parameter(name, keyword_only, annotation=annotation, default=default)
             for name, (annotation, default) in options.items()
         ]
-    keyword_only = inspect.Parameter.KEYWORD_ONLY
     given_all.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [parameter.replace(kind=keyword_only) for parameter in parameters]
     )
@@ -217,6 +227,8 @@ class EngineOptions:
     compiled: bool = False
     no_vad: bool = False
     speakers: tuple[str, ...] = ()
+    asked: frozenset[str] = frozenset()
+    """Those about weights that the command line gave."""
     policy: Mapping[str, Any] = field(default_factory=dict)
     """Those of the engine's policy that were given, by the names of its fields."""
 
@@ -234,17 +246,21 @@ class EngineOptions:
             compiled=self.compiled,
         )
 
-    def voices(self, targets: tuple[str, ...]) -> dict[str, str]:
-        """The voice that each of these targets was given. Raises a `UsageError`."""
-        from engine.languages import resolve_language
+    @property
+    def notes(self) -> list[str]:
+        """What should be known of what was asked."""
+        notes = [COMPILING] if self.compiled else []
+        if self.policy.get("encoder_window_ms") is not None:
+            notes.append(NOT_THE_REFERENCE)
+        return notes
 
-        voices = {}
-        for word in self.speakers:
-            language, named, voice = word.rpartition("=")
-            if not named and len(targets) != 1:
-                raise UsageError(
-                    f"--speaker {word} does not say of which target.",
-                    hint=f"For example --speaker {targets[0] if targets else 'spa'}={word}.",
-                )
-            voices[resolve_language(language).code if named else targets[0]] = voice
-        return voices
+    def refuse_what_means_nothing(self, spec: EngineSpec) -> None:
+        """Raise a `UsageError` for options about weights that the command line gave, where the
+        engine has none. What the configuration says is for engines that have."""
+        if spec.has_weights or not self.asked:
+            return
+        option = min(self.asked).replace("_", "-").replace("compiled", "compile")
+        raise UsageError(
+            f"--{option} means nothing to the engine '{spec.name}', which has no weights.",
+            hint="Name another with --engine.",
+        )

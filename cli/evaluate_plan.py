@@ -14,6 +14,7 @@ from audio_io.errors import UsageError
 from cli.engine_options import EngineOptions
 from cli.options import AgentOptions
 from cli.sweep import Variant, variants
+from cli.voices import check_voices, chosen_voices, read_voices
 from engine.agent import StreamRequest, Task
 from engine.agent_process import ForeignAgentConfig
 from engine.errors import EngineError, LanguageError
@@ -132,6 +133,7 @@ class EvaluatePlan:
             "model_dir": self.load_options.model_dir or "",
             "device": self.load_options.device,
             "dtype": self.load_options.dtype,
+            "compiled": self.load_options.compiled,
             "speakers": dict(request.speakers),
             "source_segment_size": variant.segment_ms,
             "source_rate_hz": self.source_rate_hz,
@@ -167,13 +169,15 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
     )
     if options.bleu_tokenizer is not None:
         sacrebleu_metric("BLEU", options.bleu_tokenizer)
+    voices = read_voices(options.engine_options.speakers)
+    check_voices(voices, [(test_set.target,)])
     request = StreamRequest(
         source=test_set.source,
         targets=(test_set.target,),
         task=task,
         partials="NE" in quality,
         live=options.policy == "live",
-        speakers=options.engine_options.voices((test_set.target,)),
+        speakers=chosen_voices(voices, (test_set.target,)),
         min_confidence=options.min_confidence,
     )
     load_options = options.engine_options.load_options(options.voice_detector, options.agent)

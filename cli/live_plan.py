@@ -5,8 +5,9 @@ from pathlib import Path
 
 from audio_io.errors import S2stError, UsageError
 from cli.assemble import DEFAULT_SOURCE, DEFAULT_TARGET, DEFAULT_TARGET_OF_ENGLISH
-from cli.engine_options import NOT_THE_REFERENCE, EngineOptions
+from cli.engine_options import EngineOptions
 from cli.options import AgentOptions
+from cli.voices import check_voices, chosen_voices, read_voices
 from engine.agent import StreamRequest, Task
 from engine.errors import LanguageError
 from engine.languages import language_name, resolve_language
@@ -88,6 +89,8 @@ def plan_live(options: LiveOptions) -> LivePlan:
     if len(targets) > 1:  # what is heard is shown anyway
         targets = tuple(target for target in targets if target != source)
     spoken = _spoken(options.speak, source, targets)
+    voices = read_voices(options.engine_options.speakers)
+    check_voices(voices, [targets])
     request = StreamRequest(
         source=source,
         targets=targets,
@@ -96,7 +99,7 @@ def plan_live(options: LiveOptions) -> LivePlan:
         live=True,
         partials=not options.plain,
         min_confidence=options.min_confidence,
-        speakers=options.engine_options.voices(targets),
+        speakers=chosen_voices(voices, targets),
     )
     load_options = options.engine_options.load_options(options.voice_detector, options.agent)
     choice = choose_engine(options.engine, request, "live", options=load_options)
@@ -105,8 +108,8 @@ def plan_live(options: LiveOptions) -> LivePlan:
         _unspoken(options.speak, choice, notes)
         spoken = None
         request = replace(request, task=_task(source, targets, spoken), spoken=())
-    if options.engine_options.policy.get("encoder_window_ms") is not None:
-        notes.append(NOT_THE_REFERENCE)
+    options.engine_options.refuse_what_means_nothing(choice.spec)
+    notes.extend(options.engine_options.notes)
     # Whoever talks by hand waits for the whole of it, as for a recording.
     mode = "file" if options.push_to_talk else "live"
     request = replace(request, policy=choice.spec.policy(mode, options.engine_options.policy))

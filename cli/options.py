@@ -172,6 +172,12 @@ def is_configured(ctx: typer.Context, parameter: str) -> bool:
     return source is not None and source.name in {"DEFAULT_MAP", "ENVIRONMENT"}
 
 
+def is_given(ctx: typer.Context, parameter: str) -> bool:
+    """Whether the command line gave a value."""
+    source = ctx.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def split_words(values: list[str] | None) -> list[str]:
     """`["a,b", "c"]` as `["a", "b", "c"]`, each once, in order."""
     words = [word.strip() for value in values or [] for word in value.split(",")]

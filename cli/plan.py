@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.inputs import Input
+from cli.voices import chosen_voices
 from engine.agent import StreamRequest, Task
 from engine.registry import LoadOptions
 
@@ -33,7 +34,7 @@ class FilePlan:
     policy_values: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the engine's policy that were asked for."""
     speakers: Mapping[str, str] = field(default_factory=dict)
-    """Voice by target."""
+    """Voice by target; under an empty name the voice of the only one."""
     trace: Path | None = None
     """Where every step of the engine is written down."""
     raw_rate_hz: int | None = None
@@ -97,7 +98,7 @@ class Job:
             task=Task.ASR if self.transcribes else Task.S2ST if self.speaks(plan) else Task.S2TT,
             partials=plan.partials,
             min_confidence=plan.min_confidence,
-            speakers=plan.speakers,
+            speakers=chosen_voices(plan.speakers, self.targets),
             policy=policy,
         )
         return request.without_speech_of(self.unspoken)
@@ -108,6 +109,7 @@ class Job:
             "event_records": None,
             "verbose": None,
             "trace": None,
+            "policy_values": {**plan.policy_values, "trace": None},
             "formats": sorted(plan.formats),
             "engine": self.engine,
             "source": self.source,

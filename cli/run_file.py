@@ -86,6 +86,9 @@ def _check_inputs_are_safe(run: Assembled) -> None:
     """No output may take the place of an input, whatever was asked."""
     named = [path for job in run.jobs for path in (job.input.path, job.input.manifest)]
     inputs = {path.resolve() for path in named if path is not None}
+    trace = run.plan.trace.resolve() if run.plan.trace is not None else None
+    if trace in inputs:
+        raise UsageError(f"--trace would write over the input '{run.plan.trace}'.")
     for job in run.jobs:
         for path in job.outputs(run.plan).values():
             if path.resolve() in inputs:
@@ -93,11 +96,15 @@ def _check_inputs_are_safe(run: Assembled) -> None:
                     f"'{job.input.label}' would be written over the input '{path}'.",
                     hint="Name another folder with --output.",
                 )
+            if path.resolve() == trace:
+                raise UsageError(f"--trace '{run.plan.trace}' is the name of a result.")
 
 
 def _check_nothing_exists(jobs: Sequence[Job], plan: FilePlan, *, resume: bool) -> None:
     """Refuse to replace what is there; with `resume`, what s2st did not write itself."""
     existing = [path for job in jobs for path in job.outputs(plan).values() if path.exists()]
+    if plan.trace is not None and plan.trace.exists() and jobs and not resume:
+        existing.append(plan.trace)
     hint = "--resume goes on with what is not finished, --overwrite replaces all."
     if resume:
         ours = {folder: Journal(folder).outputs() for folder in {path.parent for path in existing}}
@@ -116,6 +123,8 @@ def _finished(run: Assembled) -> list[Job]:
         path, folder = job.input.path, job.input.folder
         if path is None or job.refusal or not path.is_file():
             continue
+        if run.plan.trace is not None and not run.plan.trace.exists():
+            continue  # it is wanted, and only running makes it
         journal = journals.setdefault(folder, Journal(folder))
         names = {output.name: 0 for output in job.outputs(run.plan).values()}
         if not names.keys() & journal.outputs():

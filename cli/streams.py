@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cli.jobs import Listener, do_job
 from cli.plan import FilePlan, Job
-from cli.translate import Outcome, Translator
+from cli.translate import Outcome, Translator, abandon
 from cli.workers import Messenger, Relay
 from engine.gathering import GatheringStepper
 from engine.process_pool import Tell
@@ -25,4 +25,8 @@ def run_together(jobs: Sequence[Job], plan: FilePlan, count: int, listener: List
         def do(job: Job, tell: Tell) -> Outcome:
             return do_job(translator, job, Messenger(tell, events=True))
 
-        run_streams(jobs, do, stepper, count, Relay(plan, listener))
+        try:
+            run_streams(jobs, do, stepper, count, Relay(plan, listener))
+        finally:  # what a stream left that could not be waited for
+            for job in jobs:
+                abandon(job, plan)

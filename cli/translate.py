@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from audio_io.errors import OutputError, SoundFileError
+from audio_io.errors import OutputError, S2stError, SoundFileError
 from audio_io.ports import AudioSource
 from audio_io.recording import open_pipe, open_recording
 from audio_io.tee import KeptSource
@@ -73,14 +73,16 @@ class Translator:
         """`stepper` makes of an engine what its streams reach it through."""
         self._plan = plan
         self._stepper = stepper
-        self._engines: dict[str, _Engine] = {}
+        self._engines: dict[str, _Engine | S2stError] = {}
+        """Or why there is none."""
 
     def __enter__(self) -> "Translator":
         return self
 
     def __exit__(self, *error: object) -> None:
         for engine in self._engines.values():
-            engine.agent.close()
+            if isinstance(engine, _Engine):
+                engine.agent.close()
 
     def stepper_for(self, job: Job) -> Stepper:
         """The way to the engine of a job, which is loaded now."""
@@ -104,7 +106,7 @@ class Translator:
         request = job.request(self._plan)
         outcome = Outcome()
         with ExitStack() as stack:
-            stack.callback(_clean_up, job, self._plan, remove_own_part)
+            stack.callback(abandon, job, self._plan)
             engine = self._engine(job, request)
             spec = engine.spec
             request = job.request(self._plan, spec.policy("file", self._plan.policy_values))
@@ -147,9 +149,15 @@ class Translator:
         if job.engine not in self._engines:
             options = self._plan.load_options
             spec = choose_engine(job.engine, request, "file", options=options).spec
-            agent = spec.load(options)
-            self._engines[job.engine] = _Engine(spec, agent, self._stepper(agent))
-        return self._engines[job.engine]
+            try:
+                agent = spec.load(options)
+                self._engines[job.engine] = _Engine(spec, agent, self._stepper(agent))
+            except S2stError as error:  # so it will be for the next recording, too
+                self._engines[job.engine] = error
+        engine = self._engines[job.engine]
+        if isinstance(engine, S2stError):
+            raise engine
+        return engine
 
     def _open(self, job: Job, spec: EngineSpec) -> AudioSource:
         if job.input.path is None:
@@ -174,12 +182,12 @@ class _Outputs:
         self.voices: dict[str, WrittenVoice] = {}
         self.paths = list(job.outputs(plan).values())
         self._trace: TextIO | None = None
+        self._make_folder(job.input.folder)
         if plan.trace is not None:
             whole = WholeFile(plan.trace)
             stack.callback(whole.abandon)
             self._wholes.append(whole)
             self._trace = whole.open_text()
-        self._make_folder(job.input.folder)
         for (language, form), path in job.outputs(plan).items():
             if form == WAV:
                 self._open_speech(language, path)
@@ -257,6 +265,11 @@ def _unless_trace(event: Event, hear: Callable[[Event], None]) -> None:
     """Traces have a file of their own."""
     if not isinstance(event, EngineTrace):
         hear(event)
+
+
+def abandon(job: Job, plan: FilePlan) -> None:
+    """Remove what this process has half written of a job."""
+    _clean_up(job, plan, remove_own_part)
 
 
 def remove_leftovers(job: Job, plan: FilePlan) -> None:

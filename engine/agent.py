@@ -77,15 +77,23 @@ class Agent(ABC, Generic[ItemIn, ItemOut, State]):
 
     @abstractmethod
     def new_state(self, request: StreamRequest) -> State:
-        """One stream's memory. Raises `LanguageError` for a pair the agent does not cover."""
+        """One stream's memory. Raises `LanguageError` for a pair the agent does not cover. Called
+        on that stream's thread, like `release`, also while other streams are stepped."""
 
     @abstractmethod
     def step(self, item: ItemIn, state: State) -> Iterator[ItemOut]:
         """Take one item of the stream and yield what is due. Never yields while holding a lock."""
 
-    def step_many(self, batch: Sequence[tuple[ItemIn, State]]) -> list[list[ItemOut]]:
-        """One step of several streams, no state twice. Equal to calling `step` for each."""
-        return [list(self.step(item, state)) for item, state in batch]
+    def step_many(self, batch: Sequence[tuple[ItemIn, State]]) -> list[list[ItemOut] | Exception]:
+        """One step of several streams, no state twice. Equal to calling `step` for each; what one
+        of them raises stands in its place, and is not the others' affair."""
+        return [self._stepped(item, state) for item, state in batch]
+
+    def _stepped(self, item: ItemIn, state: State) -> list[ItemOut] | Exception:
+        try:
+            return list(self.step(item, state))
+        except Exception as error:
+            return error
 
     def control(self, controls: StreamControls, state: State) -> None:
         """Note the latest controls of a stream. By default they change nothing."""
@@ -129,18 +137,26 @@ class Chain(Agent[ItemIn, ItemOut, tuple[Any, ...]]):
         for made in self.stages[index].step(item, state[index]):
             yield from self._run(index + 1, made, state)
 
-    def step_many(self, batch: Sequence[tuple[ItemIn, tuple[Any, ...]]]) -> list[list[ItemOut]]:
+    def step_many(
+        self, batch: Sequence[tuple[ItemIn, tuple[Any, ...]]]
+    ) -> list[list[ItemOut] | Exception]:
         """Each stage sees the streams together, one item of each stream at a time."""
         waiting: list[list[Any]] = [[item] for item, _ in batch]
+        failed: dict[int, Exception] = {}
         for index, stage in enumerate(self.stages):
             made: list[list[Any]] = [[] for _ in batch]
             for turn in range(max((len(items) for items in waiting), default=0)):
-                streams = [k for k, items in enumerate(waiting) if turn < len(items)]
+                streams = [
+                    k for k, items in enumerate(waiting) if turn < len(items) and k not in failed
+                ]
                 results = stage.step_many([(waiting[k][turn], batch[k][1][index]) for k in streams])
                 for k, result in zip(streams, results, strict=True):
-                    made[k].extend(result)
+                    if isinstance(result, Exception):
+                        failed[k] = result
+                    else:
+                        made[k].extend(result)
             waiting = made
-        return waiting
+        return [failed.get(k, items) for k, items in enumerate(waiting)]
 
     def control(self, controls: StreamControls, state: tuple[Any, ...]) -> None:
         for stage, stage_state in zip(self.stages, state, strict=True):

@@ -127,7 +127,8 @@ class GatheringStepper:
         return len(self._waiting) >= len(self._open) or waited_s >= GATHER_S
 
     def _take(self, batch: list[_Asked]) -> None:
-        """An error is everybody's whose step was taken with it: no state is whole after it."""
+        """What the agent cannot lay at one stream's door is everybody's whose step it took: no
+        state is whole after it."""
         try:
             for asked in batch:
                 self._agent.control(asked.controls, asked.state)
@@ -137,4 +138,7 @@ class GatheringStepper:
                 asked.error = error
             return
         for asked, events in zip(batch, said, strict=True):
-            asked.events = events
+            if isinstance(events, Exception):
+                asked.error = events
+            else:
+                asked.events = events

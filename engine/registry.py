@@ -82,6 +82,8 @@ class EngineSpec:
     for them. Loads nothing heavy."""
     tells_source: bool = True
     """Whether it also writes what it heard when it translates."""
+    has_weights: bool = False
+    """Whether it loads a model that may lie elsewhere, and compute on another device."""
     batches: bool = False
     """Whether it computes several streams together (`Agent.step_many`). `--jobs` then runs them in
     one process, with one copy of its weights."""
@@ -213,6 +215,7 @@ BUILT_IN: tuple[EngineSpec, ...] = (
         loader="engine.seamless.entry:load",
         probe="engine.seamless.entry:missing",
         tells_source=False,
+        has_weights=True,
         batches=True,
         file_block_ms=320,
         policies={

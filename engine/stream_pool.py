@@ -17,6 +17,7 @@ from engine.process_pool import Do, Listener
 Task = TypeVar("Task")
 GRACE_S = 5.0
 """How long streams may take to abandon what they do."""
+MOST_NEWS = 1000
 POLL_S = 0.1
 """How often the calling thread looks around while no stream wants a step."""
 
@@ -48,8 +49,11 @@ def run_streams(
         run.stop()
         stepper.stop()
         until_s = time.monotonic() + GRACE_S
-        for thread in threads:  # one that waits for a pipe is left to the process's end
-            thread.join(max(0.0, until_s - time.monotonic()))
+        # One that waits for a pipe is left to the process's end.
+        while any(thread.is_alive() for thread in threads) and time.monotonic() < until_s:
+            run.tell(listener)
+            for thread in threads:
+                thread.join(POLL_S / len(threads))
     run.tell(listener)
 
 
@@ -76,21 +80,18 @@ class _Run(Generic[Task]):
 
     def __init__(self, tasks: Sequence[Task], do: Do[Task]) -> None:
         self._do = do
-        self._left: queue.SimpleQueue[Task] = queue.SimpleQueue()
-        for task in tasks:
-            self._left.put(task)
-        self._news: queue.SimpleQueue[_Told[Task] | _Done[Task] | _Failed[Task]] = (
-            queue.SimpleQueue()
-        )
-        """Bounded by the streams: each waits for its next step, and all is told before that."""
+        self._left = iter(tasks)
+        self._taking = threading.Lock()
+        self._news: queue.Queue[_Told[Task] | _Done[Task] | _Failed[Task]] = queue.Queue(MOST_NEWS)
+        """When it is full, streams wait until the calling thread has told of them."""
         self._stopped = False
 
     def work(self) -> None:
         """The life of a thread: one task after the other."""
         while not self._stopped:
-            try:
-                task = self._left.get_nowait()
-            except queue.Empty:
+            with self._taking:
+                task = next(self._left, None)
+            if task is None:
                 return
             try:
                 outcome = self._do(task, lambda what, task=task: self._news.put(_Told(task, what)))  # type: ignore[misc]

@@ -80,6 +80,7 @@ def check_streams_do_not_mix(
             else:
                 results = [list(agent.step(item, states[k])) for item, k in turn]
             for (_, k), result in zip(turn, results, strict=True):
+                assert not isinstance(result, Exception), result
                 said[k].extend(result)
         for state in states:
             agent.release(state)

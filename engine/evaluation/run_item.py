@@ -173,6 +173,7 @@ def open_engine(config: RunConfig) -> Iterator[tuple[EngineSpec, Agent[Any, Any,
     engine = spec.load(options)
     use_threads(config.threads)
     try:
+        engine.release(engine.new_state(choice.request))  # refuses what no item could do
         yield spec, engine
     finally:
         engine.close()

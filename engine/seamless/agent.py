@@ -9,7 +9,7 @@ import numpy as np
 
 from audio_io.chunk import AudioChunk, Boundary, Samples, silence
 from engine.agent import Agent, StreamControls, StreamRequest, Task
-from engine.errors import LanguageError
+from engine.errors import EngineError, LanguageError
 from engine.events import (
     EngineTrace,
     Event,
@@ -48,8 +48,8 @@ class _Open:
     start_sample: int
     state: UtteranceState
     spellers: dict[str, WordSpeller]
-    committed_s: float
-    """Source time up to which words were written."""
+    committed_s: dict[str, float]
+    """By language: source time up to which words were written."""
 
 
 @dataclass(slots=True)
@@ -115,13 +115,16 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
         chance = np.random.default_rng(0)
         size = RATE_HZ * state.policy.segment_ms // 1000
         steps = max(1, round(RATE_HZ / size))
-        sound = (0.1 * chance.standard_normal(MEASURED_AT_S * RATE_HZ)).astype(np.float32)
-        utterance.hear(sound)
+        before = MEASURED_AT_S * RATE_HZ
+        sound = (0.1 * chance.standard_normal(max(before, size))).astype(np.float32)
+        utterance.hear(sound[:before])
         taken_s = []
         for number in range(steps + 1):
             begun_s = time.perf_counter()
             segment = Segment(utterance, sound[:size], state.policy, False, state.speakers)
-            step_utterances(self._model, [segment])
+            [said] = step_utterances(self._model, [segment])
+            if isinstance(said, EngineError):
+                raise said
             if number:  # the first one makes room
                 taken_s.append(time.perf_counter() - begun_s)
         return sum(taken_s) / (steps * size / RATE_HZ)
@@ -140,23 +143,31 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
                 yield made
                 made = next(steps, None)
 
-    def step_many(self, batch: Sequence[tuple[AudioChunk, SeamlessState]]) -> list[list[Event]]:
+    def step_many(
+        self, batch: Sequence[tuple[AudioChunk, SeamlessState]]
+    ) -> list[list[Event] | Exception]:
         """The segments that several streams have ready are computed together."""
         streams = [self._take(chunk, state) for chunk, state in batch]
         events: list[list[Event]] = [[] for _ in batch]
-        answers: dict[int, dict[str, Said] | None] = dict.fromkeys(range(len(batch)))
+        failed: dict[int, Exception] = {}
+        answers: dict[int, dict[str, Said] | EngineError | None]
+        answers = dict.fromkeys(range(len(batch)))
         while answers:
             waiting: dict[int, Segment] = {}
             for number, answer in answers.items():
-                made = _after(streams[number], answer)
-                while made is not None and not isinstance(made, Segment):
-                    events[number].append(made)
-                    made = next(streams[number], None)
+                try:
+                    made = _after(streams[number], answer)
+                    while made is not None and not isinstance(made, Segment):
+                        events[number].append(made)
+                        made = next(streams[number], None)
+                except Exception as error:  # this stream's own
+                    failed[number] = error
+                    continue
                 if made is not None:
                     waiting[number] = made
             said = step_utterances(self._model, list(waiting.values())) if waiting else []
             answers = dict(zip(waiting, said, strict=True))
-        return events
+        return [failed.get(number, made) for number, made in enumerate(events)]
 
     def _take(self, chunk: AudioChunk, state: SeamlessState) -> _Steps:
         if chunk.sample_rate_hz != RATE_HZ:
@@ -187,7 +198,7 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
             sample,
             UtteranceState({language: TargetState() for language in languages}),
             {language: WordSpeller(self._model.pieces, language) for language in languages},
-            sample / RATE_HZ,
+            dict.fromkeys(languages, sample / RATE_HZ),
         )
 
     def _finish(self, state: SeamlessState) -> _Steps:
@@ -214,8 +225,8 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
         )
         assert said is not None
         heard_s = (opened.start_sample + opened.state.heard_samples) / RATE_HZ
-        committed_s, opened.committed_s = opened.committed_s, opened.committed_s
         for language, each in said.items():
+            committed_s = opened.committed_s[language]
             yield from self._write(language, each, state, committed_s, heard_s, finished)
             if each.samples is not None and len(each.samples):
                 first = state.spoken_samples.get(language, 0)
@@ -225,7 +236,7 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
             if each.trace is not None:
                 yield EngineTrace(state.utterance, language, committed_s, heard_s, each.trace)
             if each.turn is not None and each.turn.written:
-                opened.committed_s = heard_s
+                opened.committed_s[language] = heard_s
 
     def _write(
         self,
@@ -267,10 +278,11 @@ def _sureness(turn: Turn, finished: bool) -> list[float]:
     return sure
 
 
-def _after(steps: _Steps, said: dict[str, Said] | None) -> Event | Segment | None:
-    """What a stream says or wants next, once its segment is answered; None when it is through."""
+def _after(steps: _Steps, said: dict[str, Said] | EngineError | None) -> Event | Segment | None:
+    """What a stream says or wants next, once its segment is answered; None when it is through.
+    Raises what came of the segment, if that is an error."""
     try:
-        return steps.send(said)
+        return steps.throw(said) if isinstance(said, EngineError) else steps.send(said)
     except StopIteration:
         return None
 
@@ -293,7 +305,7 @@ def _voice(asked: str | None, voices: tuple[int, ...]) -> int:
     """A voice by its number in the model; the language's first one where none is asked for."""
     if asked is None:
         return voices[0]
-    if not asked.isdigit() or int(asked) not in voices:
+    if asked not in map(str, voices):
         known = ", ".join(map(str, voices))
         raise LanguageError(f"No speaker is called '{asked}'.", hint=f"There is: {known}.")
     return int(asked)

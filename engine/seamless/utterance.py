@@ -80,13 +80,16 @@ class Said:
 
 
 @torch.inference_mode()
-def step_utterances(model: SeamlessModel, segments: Sequence[Segment]) -> list[dict[str, Said]]:
-    """A step of each utterance, none of them twice: what each language came to.
+def step_utterances(
+    model: SeamlessModel, segments: Sequence[Segment]
+) -> list[dict[str, Said] | EngineError]:
+    """A step of each utterance, none of them twice: what each language came to, or the error of an
+    utterance whose numbers overflow.
 
     They are encoded and decoded together, and spoken one by one; each comes to what it comes to
-    alone but for rounding. Raises `EngineError` when the numbers overflow.
+    alone but for rounding.
     """
-    clock = _Clock()
+    clock = _Clock(model.device if any(segment.policy.trace for segment in segments) else None)
     for segment in segments:
         segment.utterance.hear(segment.samples)
     clock.lap("features")
@@ -101,16 +104,14 @@ def step_utterances(model: SeamlessModel, segments: Sequence[Segment]) -> list[d
     ]
     turns = dict(zip(places, decode(model.decoder, sources, rows) if rows else [], strict=True))
     clock.lap("decoder")
-    return [
-        _say(
-            model,
-            segment,
-            {place[1]: turns[place] for place in places if place[0] == number},
-            clock,
-            len(segments),
-        )
-        for number, segment in enumerate(segments)
-    ]
+    results: list[dict[str, Said] | EngineError] = []
+    for number, segment in enumerate(segments):
+        own = {language: turn for (each, language), turn in turns.items() if each == number}
+        try:
+            results.append(_say(model, segment, own, clock, len(segments)))
+        except EngineError as error:
+            results.append(error)
+    return results
 
 
 def step_utterance(
@@ -122,8 +123,11 @@ def step_utterance(
     finished: bool,
     speakers: Mapping[str, int],
 ) -> dict[str, Said]:
-    """As `step_utterances`, of one."""
-    return step_utterances(model, [Segment(state, samples, policy, finished, speakers)])[0]
+    """As `step_utterances`, of one. Raises its `EngineError`."""
+    [said] = step_utterances(model, [Segment(state, samples, policy, finished, speakers)])
+    if isinstance(said, EngineError):
+        raise said
+    return said
 
 
 def encode(
@@ -224,17 +228,21 @@ def _say(
 class _Clock:
     """Milliseconds by part."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device | None) -> None:
+        """With a device, each lap waits until that has computed what it was given."""
+        self._device = device
         self._last_s = time.perf_counter()
         self.parts_ms: dict[str, float] = {}
 
     def copy(self) -> "_Clock":
         """Goes on from now, with what was measured so far."""
-        other = _Clock()
+        other = _Clock(self._device)
         other.parts_ms = dict(self.parts_ms)
         return other
 
     def lap(self, part: str) -> None:
+        if self._device is not None and self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
         now_s = time.perf_counter()
         self.parts_ms[part] = self.parts_ms.get(part, 0.0) + 1000 * (now_s - self._last_s)
         self._last_s = now_s

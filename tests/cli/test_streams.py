@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 from pathlib import Path
 
 import soundfile
@@ -70,6 +71,50 @@ def test_ctrl_c_among_streams_leaves_nothing_half_written(tmp_path: Path) -> Non
     assert names(out) == sorted(f"{stem}.spa.{form}" for stem in stems for form in ("srt", "wav"))
 
 
+def test_ctrl_c_leaves_nothing_of_a_stream_that_waits_for_a_pipe_either(tmp_path: Path) -> None:
+    recordings(tmp_path / "in", 1, seconds=3.0)
+    pipe, out = tmp_path / "pipe.wav", tmp_path / "out"
+    os.mkfifo(pipe)
+    words = (*SEAMLESS, "--tgt", "spa", "--jobs", 2, "-o", out)
+    with Running("file", pipe, tmp_path / "in" / "0.wav", *words) as run:
+        writer = os.open(pipe, os.O_WRONLY)
+        try:
+            begun = (TINY / "speech.wav").read_bytes()[:600_000]
+            threading.Thread(target=os.write, args=(writer, begun), daemon=True).start()
+            until(lambda: (out / "0.spa.wav").exists() and any("pipe" in n for n in parts(out)))
+            os.killpg(run.process.pid, signal.SIGINT)
+            ran = run.ended()
+        finally:
+            os.close(writer)
+    assert ran.code == 130
+    assert "Traceback" not in ran.err
+    assert not parts(out)
+
+
+def test_a_trace_takes_the_place_of_nothing(tmp_path: Path) -> None:
+    sound = tmp_path / "t.wav"
+    shutil.copy(TINY / "speech.wav", sound)
+    words = ("file", sound, *SEAMLESS, "--tgt", "spa", "--format", "txt", "-o", tmp_path / "out")
+    assert "write over the input" in inside(*words, "--trace", sound).err
+    ran = inside(*words, "--trace", tmp_path / "out" / "t.spa.txt")
+    assert "is the name of a result" in ran.err
+    assert "takes the name of a file, not -" in inside(*words, "--trace", "-").err
+    kept = tmp_path / "kept.jsonl"
+    kept.write_text("mine")
+    assert "exists already" in inside(*words, "--trace", kept).err
+    assert kept.read_text() == "mine"
+    assert sound.read_bytes() == (TINY / "speech.wav").read_bytes()
+
+
+def test_options_about_weights_mean_nothing_to_an_engine_without(tmp_path: Path) -> None:
+    words = ("file", DATA / "short.wav", "--dry-run", "-o", tmp_path)
+    for option in (("--model-dir", TINY), ("--device", "cpu"), ("--dtype", "fp32"), ("--compile",)):
+        ran = inside(*words, *option)
+        assert ran.code == 2
+        assert f"{option[0]} means nothing to the engine 'cascade'" in ran.err
+    assert s2st(*words, env={"S2ST_DEVICE": "cpu"}).code == 0
+
+
 def test_what_cannot_be_loaded_fails_every_recording_with_the_reason(tmp_path: Path) -> None:
     recordings(tmp_path / "in", 2)
     broken = tmp_path / "model"
@@ -99,13 +144,20 @@ def test_a_target_without_a_voice_is_written_and_not_spoken(tmp_path: Path) -> N
 
 
 def test_a_voice_is_asked_for_by_the_models_number(tmp_path: Path) -> None:
-    words = ("file", DATA / "short.wav", *SEAMLESS, "--tgt", "spa,fra")
-    ran = inside(*words, "--speaker", "1", "-o", tmp_path)
-    assert ran.code == 2
-    assert "--speaker 1 does not say of which target. For example --speaker spa=1." in ran.err
-    ran = inside(*words, "--speaker", "spa=9", "-o", tmp_path)
-    assert ran.code == 1
-    assert "No speaker is called '9'. There is: 1." in ran.err
+    words = ("file", DATA / "short.wav", *SEAMLESS, "--tgt", "spa,fra", "-o", tmp_path)
+    for voices, says in [
+        (("1",), "--speaker 1 does not say of which target. For example --speaker spa=1."),
+        (("spa=1,deu=3",), "--speaker deu=3: German is none of the targets."),
+        (("spa=1", "spa=2"), "--speaker gives Spanish two voices: 1 and 2."),
+        (("spa=",), "--speaker spa= names no voice."),
+    ]:
+        ran = inside(*words, *(part for voice in voices for part in ("--speaker", voice)))
+        assert ran.code == 2
+        assert says in ran.err
+    for voice in ("9", "²"):
+        ran = inside(*words, "--speaker", f"spa={voice}")
+        assert ran.code == 1
+        assert f"No speaker is called '{voice}'. There is: 1." in ran.err
 
 
 def test_the_encoder_window_says_that_it_is_not_the_reference(tmp_path: Path) -> None:

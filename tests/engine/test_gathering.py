@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from audio_io.chunk import AudioChunk, Boundary
-from engine.agent import Agent, StreamControls, StreamRequest
+from engine.agent import Agent, Chain, StreamControls, StreamRequest
 from engine.events import Event, TargetText
 from engine.gathering import GatheredAgent, GatheringStepper, StoppedError
 from engine.process_pool import Tell
@@ -25,7 +25,9 @@ class CountingParrot(ParrotAgent):
         self.sizes: list[int] = []
         self.threads: set[int] = set()
 
-    def step_many(self, batch: Sequence[tuple[AudioChunk, ParrotState]]) -> list[list[Event]]:
+    def step_many(
+        self, batch: Sequence[tuple[AudioChunk, ParrotState]]
+    ) -> list[list[Event] | Exception]:
         self.sizes.append(len(batch))
         self.threads.add(threading.get_ident())
         return super().step_many(batch)
@@ -104,18 +106,51 @@ def test_one_that_fails_does_not_stop_the_others() -> None:
 
 
 class Sulking(ParrotAgent):
+    """Takes no sound at another rate, and is broken altogether when it has taken enough."""
+
+    def __init__(self, most_steps: int = 1000) -> None:
+        self.steps = 0
+        self.most_steps = most_steps
+
+    def step_many(
+        self, batch: Sequence[tuple[AudioChunk, ParrotState]]
+    ) -> list[list[Event] | Exception]:
+        self.steps += 1
+        if self.steps > self.most_steps:
+            raise RuntimeError("not today")
+        return super().step_many(batch)
+
     def step(self, chunk: AudioChunk, state: ParrotState) -> Iterator[Event]:
-        raise RuntimeError("not today")
+        if chunk.sample_rate_hz != 16_000:
+            raise ValueError("what a rate")
+        yield from super().step(chunk, state)
 
 
-def test_an_error_of_the_agent_is_everybodys_whose_step_it_took() -> None:
-    stepper, noting = GatheringStepper(Sulking()), Noting()
+@pytest.mark.parametrize("chained", [False, True])
+def test_an_error_of_one_stream_is_not_the_others(chained: bool) -> None:
+    agent: Agent[AudioChunk, Event, Any] = Sulking()
+    stepper, noting = GatheringStepper(Chain(agent) if chained else agent), Noting()
 
-    run_streams([1, 2], lambda s, tell: words(hear(GatheredAgent(stepper), s)), stepper, 2, noting)
+    def do(seconds: int, tell: Tell) -> list[str]:
+        if seconds == 2:
+            odd = AudioChunk(np.zeros(10, np.float32), 8_000, boundary=Boundary.STREAM)
+            list(stepper.step(odd, stepper.open(REQUEST), StreamControls()))
+        return words(hear(GatheredAgent(stepper), seconds))
+
+    run_streams([1, 2, 3], do, stepper, 3, noting)
+
+    assert sorted(noting.done_) == [1, 3]
+    assert str(noting.failed_[2]) == "what a rate"
+
+
+def test_an_error_of_the_agent_itself_is_everybodys_whose_step_it_took() -> None:
+    stepper, noting = GatheringStepper(Sulking(most_steps=2)), Noting()
+
+    run_streams([5, 6], lambda s, tell: words(hear(GatheredAgent(stepper), s)), stepper, 2, noting)
 
     assert {task: str(error) for task, error in noting.failed_.items()} == {
-        1: "not today",
-        2: "not today",
+        5: "not today",
+        6: "not today",
     }
 
 
@@ -123,7 +158,9 @@ def test_an_interrupt_ends_all_streams_and_none_of_them_is_done() -> None:
     class Interrupted(ParrotAgent):
         steps = 0
 
-        def step_many(self, batch: Sequence[tuple[AudioChunk, ParrotState]]) -> list[list[Event]]:
+        def step_many(
+            self, batch: Sequence[tuple[AudioChunk, ParrotState]]
+        ) -> list[list[Event] | Exception]:
             self.steps += 1
             if self.steps == 3:
                 raise KeyboardInterrupt

@@ -83,6 +83,7 @@ def test_streams_of_any_kind_are_stepped_together(agent: SeamlessAgent, sound: S
         turn = [(item, number) for number, item in enumerate(items) if item is not None]
         made = agent.step_many([(item, states[number]) for item, number in turn])
         for (_, number), events in zip(turn, made, strict=True):
+            assert not isinstance(events, Exception), events
             said[number].extend(events)
 
     for seen, expected in zip(said, alone, strict=True):
