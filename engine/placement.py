@@ -102,6 +102,9 @@ def _free_in_group_bytes() -> int | None:
 class _Int8Linear(nn.Module):
     """A quantised linear layer that takes a single vector too."""
 
+    weight = None
+    """transformers asks for its type, and leaves alone what is no tensor."""
+
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
         self.inner = inner

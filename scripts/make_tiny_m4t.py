@@ -123,6 +123,9 @@ def _make_restless(model: Any, pieces: list[str]) -> None:
         for silent in (0, 1, 2, *range(len(table) - len(LANGUAGES), len(table))):
             table[silent] *= 0.02  # padding, unknown and the languages are never written
         model.t2u_model.lm_head.weight[: model.config.vocoder_offset] *= 0.02
+        for name, parameter in model.vocoder.hifi_gan.named_parameters():
+            # So that each unit has a sound of its own.
+            parameter.mul_(1.25 if name.endswith("weight") else 0.0)
         # Each letter lasts a few units.
         model.t2u_model.model.decoder.duration_predictor.proj.bias.fill_(0.8)
 
@@ -149,7 +152,7 @@ def _write_tokenizer(folder: Path) -> list[str]:
     pieces = [read.id_to_piece(index) for index in range(read.get_piece_size())]
     first = len(pieces) + 1
     special = ["<pad>", "<unk>", "<s>", "</s>"]
-    named = {index: token for index, token in enumerate(special)}
+    named = dict(enumerate(special))
     named |= {first + index: f"__{code}__" for index, code in enumerate(LANGUAGES)}
     tokenizer = {
         "tokenizer_class": "SeamlessM4TTokenizer",
