@@ -29,6 +29,8 @@ class M4tPolicy:
     """Tokens of one sentence at most. Short sound has fewer: 20, and 15 for each second."""
     block_loops: bool = True
     """Whether words that go round in circles are left out before they are committed."""
+    gate_noise: bool = True
+    """Whether silence and steady noise are kept from the model, which would imagine words."""
     window_s: float = 8.0
     """Chunked: sound translated at a time. Windows of 2 s halve the quality of 8 s."""
     overlap_s: float = 0.5

@@ -129,7 +129,8 @@ class StreamAttAgent(UtteranceAgent[StreamAttState]):
     def _listen(self, samples: Samples, state: StreamAttState, *, final: bool) -> Iterator[Event]:
         state.pairs = np.concatenate([state.pairs, state.listener.hear(samples)])
         state.heard_sample += len(samples)
-        state.voiced = state.voiced or not is_noise(samples, RATE_HZ)
+        gated = state.policy.gate_noise and is_noise(samples, RATE_HZ)
+        state.voiced = state.voiced or not gated
         if state.voiced:
             encoded: dict[int, Tensor] = {}
             for language, each in state.languages.items():

@@ -60,7 +60,8 @@ def translate(model: M4tModel, stretches: Sequence[Stretch]) -> list[dict[str, T
     found: list[dict[str, Translation]] = [{} for _ in stretches]
     groups: dict[Search, list[int]] = {}
     for place, stretch in enumerate(stretches):
-        if len(stretch.samples) >= LEAST_SAMPLES and not is_noise(stretch.samples, RATE_HZ):
+        gated = stretch.policy.gate_noise and is_noise(stretch.samples, RATE_HZ)
+        if len(stretch.samples) >= LEAST_SAMPLES and not gated:
             groups.setdefault(stretch.search, []).append(place)
     for how, places in groups.items():
         lengths = [len(stretches[place].samples) for place in places]

@@ -3,6 +3,7 @@ recorded it: the same tokens, step by step, and the same sound and words kept.""
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def policy_of(record: dict[str, Any]) -> M4tPolicy:
         history_words=record["history_words"],
         attention_layer=record["layer"],
         block_loops=False,
+        gate_noise=False,  # one recording begins with silence, and the reference writes there
         max_history_s=30.0,
     )
 
@@ -83,5 +85,5 @@ def test_the_recordings_hold_cuts_of_text_and_sound() -> None:
     for path in CASES:
         steps = json.loads(path.read_text())["steps"]
         kept = [step["pairs_kept"] for step in steps if "pairs_kept" in step]
-        assert any(later < earlier + 25 for earlier, later in zip(kept, kept[1:-1], strict=False))
+        assert any(later < earlier + 25 for earlier, later in pairwise(kept[:-1]))
         assert sum(len(step["committed"]) for step in steps) > 20
