@@ -30,11 +30,15 @@ class ModelSpec:
     """Named, with what it forbids, in words to be shown before the model is fetched."""
     format: str = "seamless-streaming"
     """Key of the function that converts it."""
+    parameters: int | None = None
+    """Numbers of 4 bytes in its weights, where the sizes of its files are not known beforehand."""
+    kept_as_fetched: bool = False
+    """Whether files are loaded as they are published, and so take room once."""
 
     @property
     def size_bytes(self) -> int:
         """To be fetched, as far as it is known beforehand."""
-        return sum(file.size_bytes or 0 for file in self.files)
+        return sum(file.size_bytes or 0 for file in self.files) or 4 * (self.parameters or 0)
 
 
 CATALOGUE: dict[str, ModelSpec] = {
@@ -66,6 +70,25 @@ CATALOGUE: dict[str, ModelSpec] = {
                     "vocoder_v2.pt",
                     url="https://dl.fbaipublicfiles.com/seamless/models/vocoder_v2.pt",
                 ),
+            ),
+        ),
+        ModelSpec(
+            name="seamless-m4t-v2-large",
+            summary="Meta's SeamlessM4T v2: translation of whole utterances and while they are "
+            "heard, 101 languages in, 96 as text, 36 as speech",
+            licence="CC-BY-NC 4.0: not for commercial use",
+            format="seamless-m4t-v2",
+            parameters=2_309_249_669,
+            kept_as_fetched=True,
+            files=tuple(
+                ModelFile(name, repository="facebook/seamless-m4t-v2-large")
+                for name in (
+                    "config.json",
+                    "generation_config.json",
+                    "model.safetensors.index.json",
+                    "model-00001-of-00002.safetensors",
+                    "model-00002-of-00002.safetensors",
+                )
             ),
         ),
     )

@@ -43,8 +43,15 @@ _MARK = "s2st model"
 """By which a manifest is known as ours."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _DOWNLOADS = ".downloads"
-_CONVERTERS = {"seamless-streaming": "engine.seamless.conversion:convert"}
-"""By the `format` in `config.json`: `module:function` that converts one directory to another."""
+_CONVERTERS = {
+    "seamless-streaming": "engine.seamless.conversion:convert",
+    "seamless-m4t-v2": "engine.m4t.conversion:keep",
+}
+"""By format: `module:function` that makes one directory of another."""
+_EXTRAS = {"seamless-streaming": "seamless", "seamless-m4t-v2": "m4t"}
+"""What brings the packages that this takes."""
+_FORMATS = {"seamless_m4t_v2": "seamless-m4t-v2"}
+"""By the `model_type` of a `config.json` that names no `format` of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +146,12 @@ def pull(
     patience = patience or Patience()
     remotes = [_look_up(file, patience) for file in spec.files]
     whole_bytes = sum(remote.size_bytes or 0 for remote in remotes)
-    confirm(PullPlan(spec, folder, whole_bytes, 2 * whole_bytes))
+    room_bytes = whole_bytes if spec.kept_as_fetched else 2 * whole_bytes
+    confirm(PullPlan(spec, folder, whole_bytes, room_bytes))
     fetched = models_folder() / _DOWNLOADS / name
     with only_one(fetched):
         there_bytes = _size_bytes(fetched)
-        downloads.refuse_full_disk(models_folder(), 2 * whole_bytes - there_bytes)
+        downloads.refuse_full_disk(models_folder(), room_bytes - there_bytes)
         for remote in remotes:
             heard = _fetching(remote.name, progress)
             downloads.fetch(remote, fetched, heard, patience)
@@ -163,7 +171,7 @@ def convert(source_dir: Path, target_dir: Path, *, progress: Heard) -> Path:
     kind = "seamless-streaming"
     with contextlib.suppress(OSError, ValueError, AttributeError):
         record = json.loads((source_dir / "config.json").read_text(encoding="utf-8"))
-        kind = record.get("format", kind)
+        kind = record.get("format") or _FORMATS.get(record.get("model_type"), kind)
     if kind not in _CONVERTERS:
         raise EngineError(
             f"'{source_dir}' is of the format '{kind}', which is not converted here.",
@@ -302,7 +310,7 @@ def _convert(
     except ImportError as error:
         raise EngineError(
             f"Converting a model takes the package {error.name}, which is missing.",
-            hint="Type: scripts/setup seamless",
+            hint=f"Type: scripts/setup {_EXTRAS[kind]}",
         ) from error
     target = target.absolute()
     _remove_stale(target)

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engine.errors import EngineError
 
@@ -115,6 +115,21 @@ def compile_layers(layers: Iterable[nn.Module], device: torch.device) -> None:
         layer.compile(dynamic=True)
 
 
+class _Int8Linear(nn.Module):
+    """A quantised linear layer."""
+
+    weight = None
+    """transformers asks for its type, and leaves alone what is no tensor."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, states: Tensor) -> Tensor:
+        out: Tensor = self.inner(states)
+        return out
+
+
 def quantise(module: nn.Module) -> None:
     """Quantise every linear layer below a module, one after the other."""
     try:
@@ -131,4 +146,4 @@ def quantise(module: nn.Module) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             quantised = quantize_dynamic(nn.Sequential(child), {nn.Linear}, dtype=torch.qint8)
-        setattr(module, name, quantised[0])
+        setattr(module, name, _Int8Linear(quantised[0]))

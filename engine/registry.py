@@ -223,6 +223,25 @@ BUILT_IN: tuple[EngineSpec, ...] = (
             "live": "engine.seamless.config:DEFAULT_POLICY",
         },
     ),
+    EngineSpec(
+        name="m4t",
+        summary="SeamlessM4T v2, utterances or streams; large weights, not for commercial use",
+        sources=SEAMLESS_SOURCES,
+        text_targets=frozenset(SEAMLESS_TEXT),
+        speech_targets=SEAMLESS_SPEECH,
+        input_rate_hz=16_000,
+        output_rate_hz=16_000,
+        loader="engine.m4t.entry:load",
+        probe="engine.m4t.entry:missing",
+        tells_source=False,
+        has_weights=True,
+        batches=True,
+        file_block_ms=10_000,
+        policies={
+            "file": "engine.m4t.config:FILE_POLICY",
+            "live": "engine.m4t.config:LIVE_POLICY",
+        },
+    ),
 )
 
 

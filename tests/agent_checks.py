@@ -33,21 +33,21 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def alike(one: Any, other: Any, rounding: float) -> bool:
+def alike(one: Any, other: Any, tolerance: float) -> bool:
     """Whether two values are the same, but for so much in each number and sample."""
     if type(one) is not type(other):
         return False
     if isinstance(one, np.ndarray):
         same_shape = one.shape == other.shape
-        return same_shape and bool(np.allclose(one, other, rtol=0, atol=rounding))
+        return same_shape and bool(np.allclose(one, other, rtol=0, atol=tolerance))
     if isinstance(one, float):
-        return bool(abs(one - other) <= rounding)
+        return bool(abs(one - other) <= tolerance)
     if is_dataclass(one):
         return all(
-            alike(getattr(one, f.name), getattr(other, f.name), rounding) for f in fields(one)
+            alike(getattr(one, f.name), getattr(other, f.name), tolerance) for f in fields(one)
         )
     if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(alike, one, other, [rounding] * len(one)))
+        return len(one) == len(other) and all(map(alike, one, other, [tolerance] * len(one)))
     return bool(one == other)
 
 
@@ -65,10 +65,10 @@ def check_streams_do_not_mix(
     other: Samples,
     request: StreamRequest,
     *,
-    rounding: float = 0.0,
+    tolerance: float = 0.0,
 ) -> None:
     """Two streams stepped in turns, alone and in batches, say what each says alone; in batches
-    but for `rounding`."""
+    but for `tolerance`."""
     alone = [run(agent, chunks(each), request) for each in (sound, other)]
     for batched in (False, True):
         states = [agent.new_state(request), agent.new_state(request)]
@@ -84,7 +84,7 @@ def check_streams_do_not_mix(
                 said[k].extend(result)
         for state in states:
             agent.release(state)
-        assert alike(said, alone, rounding if batched else 0.0), batched
+        assert alike(said, alone, tolerance if batched else 0.0), batched
 
 
 def check_later_sound_changes_nothing(

@@ -14,7 +14,7 @@ ROOMS = {
     "engine": {"engine", "audio_io"},
     "audio_io": {"audio_io"},
 }
-ENGINES = {"cascade", "seamless"}
+ENGINES = {"cascade", "m4t", "seamless"}
 HEAVY = [
     *("numpy", "rich.live", "rich.progress", "torch", "transformers", "faster_whisper", "av"),
     *("soundfile", "soxr", "pocketsphinx", "sounddevice", "fastapi", "onnxruntime"),

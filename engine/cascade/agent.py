@@ -15,7 +15,7 @@ from engine.agent import Agent, StreamControls, StreamRequest, Task
 from engine.cascade.config import DEFAULT_MIN_CONFIDENCE, FILE_POLICY, LIVE_POLICY, CascadePolicy
 from engine.cascade.recognizer import Recognizer
 from engine.cascade.synthesizer import Synthesizer
-from engine.cascade.text import as_sentence, cut_point, mark_unclear, mostly_unclear, speakable
+from engine.cascade.text import as_sentence, cut_point, speakable
 from engine.cascade.translator import Translator
 from engine.errors import LanguageError
 from engine.events import (
@@ -28,6 +28,7 @@ from engine.events import (
     Word,
 )
 from engine.languages import written_without_spaces
+from engine.unclear import mark_unclear, mostly_unclear
 
 HOP_MS = 100
 """Partial text is looked at this often."""

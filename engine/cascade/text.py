@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from engine.cascade.translator import UNCLEAR
 from engine.events import Word
+from engine.unclear import UNCLEAR
 
 MIN_PAUSE_S = 0.08
 """A shorter gap between words is no pause worth cutting at."""
@@ -28,29 +28,6 @@ def cut_point(words: Sequence[Word], length_s: float) -> float:
         if middle_s >= length_s / 2 and pause_s >= longest_s:
             best_s, longest_s = middle_s, pause_s
     return best_s or last_boundary_s or length_s
-
-
-def mark_unclear(words: Sequence[Word], min_confidence: float) -> tuple[Word, ...]:
-    """Each run of words whose confidence is too low becomes one `[unclear]` over its span."""
-    marked: list[Word] = []
-    for word in words:
-        if word.confidence is None or word.confidence >= min_confidence:
-            marked.append(word)
-        elif marked and marked[-1].text == UNCLEAR:
-            before = marked[-1]
-            low = min(before.confidence or 0.0, word.confidence)
-            marked[-1] = Word(UNCLEAR, before.start_s, word.end_s, low)
-        else:
-            marked.append(Word(UNCLEAR, word.start_s, word.end_s, word.confidence))
-    return tuple(marked)
-
-
-def mostly_unclear(words: Sequence[Word], min_confidence: float) -> bool:
-    """Whether more than half of the words are below the confidence."""
-    unclear = sum(
-        word.confidence is not None and word.confidence < min_confidence for word in words
-    )
-    return 2 * unclear > len(words)
 
 
 def as_sentence(words: Sequence[Word], *, begins: bool, ends: bool) -> tuple[tuple[Word, ...], str]:

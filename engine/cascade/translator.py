@@ -2,9 +2,6 @@
 
 from typing import Protocol
 
-UNCLEAR = "[unclear]"
-"""Stands for words that were not understood. Translators hand it on as it is."""
-
 
 class Translator(Protocol):
     """Text to text, one sentence or clause at a time. Shared by streams."""

@@ -14,23 +14,27 @@ SHIFT_MS = 10
 class FilterBank:
     """Kaldi's log-mel filter bank of one stream: 80 bins, windows of 25 ms every 10 ms.
 
-    Samples are in [-1, 1] and not scaled to 16 bit; neither dither nor normalisation. How the
-    sound is cut into chunks does not matter. Equal to the reference's features within 4e-4.
+    Samples are in [-1, 1]; neither dither nor normalisation. How the sound is cut into chunks does
+    not matter. Equal to the reference's features within 4e-4.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, scale: float = 1.0) -> None:
+        """`scale` is what samples are multiplied by: 2**15 where a model knows 16 bit."""
         options = kaldi_native_fbank.FbankOptions()
         options.frame_opts.dither = 0.0
         options.frame_opts.snip_edges = True
         options.frame_opts.samp_freq = RATE_HZ
         options.mel_opts.num_bins = BINS
         self._fbank = kaldi_native_fbank.OnlineFbank(options)
+        self._scale = scale
         self._taken = 0
 
     def hear(self, samples: Samples) -> NDArray[np.float32]:
         """The frames that are complete now, shape (frames, 80)."""
-        if len(samples):  # the binding takes each number by itself; a list is its fastest way
-            self._fbank.accept_waveform(RATE_HZ, samples.tolist())
+        if len(samples):
+            scaled = samples if self._scale == 1.0 else samples * np.float32(self._scale)
+            # The binding takes each number by itself; a list is its fastest way.
+            self._fbank.accept_waveform(RATE_HZ, scaled.tolist())
         ready: int = self._fbank.num_frames_ready
         if ready == self._taken:
             return np.zeros((0, BINS), np.float32)

@@ -32,6 +32,7 @@ from engine.seamless.utterance import (
     step_utterances,
 )
 from engine.seamless.words import SpelledWord, WordSpeller
+from engine.unclear import mark_unclear
 
 RELAXED_MS = 1000.0
 """Speech that may wait before the next is made faster."""
@@ -257,14 +258,13 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
             words += speller.finish()
         kind = SourceText if state.request.task is Task.ASR else TargetText
         if words:
-            joined = ("" if written_without_spaces(language) else " ").join(
-                word.text for word in words
-            )
-            text = _joined(joined, language, state)
+            timed = [Word(word.text, start_s, end_s, word.confidence) for word in words]
+            shown = mark_unclear(timed, state.request.min_confidence or 0.0)
+            space = "" if written_without_spaces(language) else " "
+            text = _joined(space.join(word.text for word in shown), language, state)
             state.written.add(language)
             sure = sum(word.confidence for word in words) / len(words)
-            timed = tuple(Word(word.text, start_s, end_s, word.confidence) for word in words)
-            yield kind(state.utterance, language, text, start_s, end_s, True, sure, timed)
+            yield kind(state.utterance, language, text, start_s, end_s, True, sure, shown)
         if state.request.partials and speller.partial and (words or speller.partial != before):
             text = _joined(speller.partial, language, state)
             yield kind(state.utterance, language, text, start_s, end_s, False)

@@ -20,8 +20,8 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from audio_io.manifest import ManifestRow
-from engine.cascade.translator import UNCLEAR
 from engine.languages import resolve_language
+from engine.unclear import UNCLEAR
 
 TARGET_WER = 0.30
 NORMALISER = (

@@ -16,8 +16,8 @@ import threading
 import time
 from pathlib import Path
 
-from engine.cascade.translator import UNCLEAR
 from engine.errors import EngineError, LanguageError
+from engine.unclear import UNCLEAR
 
 logger = logging.getLogger(__name__)
 

@@ -50,12 +50,12 @@ def test_chunk_size_does_not_matter(agent: SeamlessAgent, sound: Samples) -> Non
 
 def test_streams_do_not_mix(agent: SeamlessAgent, sound: Samples) -> None:
     """The reference keeps the language and the decoder's state of one stream on the agent."""
-    agent_checks.check_streams_do_not_mix(agent, sound, sound[::-1].copy(), TEXT, rounding=1e-4)
+    agent_checks.check_streams_do_not_mix(agent, sound, sound[::-1].copy(), TEXT, tolerance=1e-4)
 
 
 def test_streams_that_speak_do_not_mix(agent: SeamlessAgent, sound: Samples) -> None:
     other = np.roll(sound[: 16_000 * 4], 1700)
-    agent_checks.check_streams_do_not_mix(agent, sound, other, SPEECH, rounding=1e-3)
+    agent_checks.check_streams_do_not_mix(agent, sound, other, SPEECH, tolerance=1e-3)
 
 
 def test_streams_of_any_kind_are_stepped_together(agent: SeamlessAgent, sound: Samples) -> None:
@@ -144,6 +144,24 @@ def test_words_are_committed_whole_and_joined_they_are_the_text(
     assert all(
         0 < word.confidence <= 1 for event in texts for word in event.words if word.confidence
     )
+
+
+def test_words_that_are_not_sure_enough_are_marked(agent: SeamlessAgent, sound: Samples) -> None:
+    sure = [
+        word.confidence
+        for event in agent_checks.run(agent, chunks(sound), TEXT)
+        if isinstance(event, TargetText)
+        for word in event.words
+    ]
+    half = sorted(each for each in sure if each is not None)[len(sure) // 2]
+    said = committed(
+        agent_checks.run(agent, chunks(sound), replace(TEXT, min_confidence=half)), "spa"
+    )
+    whole = committed(agent_checks.run(agent, chunks(sound), TEXT), "spa")
+    assert "[unclear]" in said and "[unclear]" not in whole
+    kept = [word for word in said.split() if word != "[unclear]"]
+    assert 0 < len(kept) < len(whole.split())
+    assert set(kept) <= set(whole.split())
 
 
 def test_partial_text_is_the_word_that_is_not_whole(agent: SeamlessAgent, sound: Samples) -> None:
@@ -317,5 +335,5 @@ def test_with_an_encoder_window_only_the_newest_sound_is_encoded_anew(
     assert whole.states is None
     agent_checks.check_chunk_size_does_not_matter(agent, sound, replace(TEXT, policy=policy))
     agent_checks.check_streams_do_not_mix(
-        agent, sound, sound[::-1].copy(), replace(TEXT, policy=policy), rounding=1e-4
+        agent, sound, sound[::-1].copy(), replace(TEXT, policy=policy), tolerance=1e-4
     )

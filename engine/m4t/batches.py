@@ -1,0 +1,55 @@
+"""Which utterances are computed together, and what happens when they do not fit."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import torch
+
+from engine.errors import EngineError
+
+logger = logging.getLogger(__name__)
+
+MOST_PADDING = 0.25
+"""Part of a batch that may be padding."""
+MOST_ITEMS = 16
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def buckets(lengths: Sequence[int]) -> list[list[int]]:
+    """The places of items of like length, longest first, so that padding is bounded."""
+    order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
+    found: list[list[int]] = []
+    for place in order:
+        if found and len(found[-1]) < MOST_ITEMS:
+            padded = lengths[found[-1][0]] * (len(found[-1]) + 1)
+            held = sum(lengths[other] for other in found[-1]) + lengths[place]
+            if padded - held <= MOST_PADDING * padded:
+                found[-1].append(place)
+                continue
+        found.append([place])
+    return found
+
+
+def in_memory(
+    work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]
+) -> Sequence[Result | EngineError]:
+    """`work` on all items at once; on halves of them where memory does not suffice for all. An
+    error stands for an item that does not fit by itself."""
+    try:
+        return work(items)
+    except torch.OutOfMemoryError:
+        if len(items) == 1:
+            return [
+                EngineError(
+                    "The device has too little memory for one utterance.",
+                    hint="Take --dtype bf16, --beams 1, or --device cpu.",
+                )
+            ]
+    # Outside of `except`, whose traceback would keep what is to be freed.
+    torch.cuda.empty_cache()
+    half = len(items) // 2
+    logger.warning("%d utterances do not fit into memory; going on with %d", len(items), half)
+    return [*in_memory(work, items[:half]), *in_memory(work, items[half:])]

@@ -1,0 +1,193 @@
+"""Overlapping windows, each translated as if it were all there is, and their words merged.
+
+sound     |---------------------------------------------
+windows   |-----------|
+                    |-----------|       a hop is a window less its overlap
+                              |-----------|
+
+The plain way that many take. Words near the end of a window wait for the next one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audio_io.chunk import Samples, silence
+from engine.agent import StreamRequest
+from engine.events import Event
+from engine.layers.features import RATE_HZ
+from engine.m4t.clauses import Clause
+from engine.m4t.config import RING_S, M4tPolicy
+from engine.m4t.loading import M4tModel
+from engine.m4t.merging import seam
+from engine.m4t.output import Output, Span, open_output
+from engine.m4t.speaking import speak
+from engine.m4t.translating import Stretch, Translation, translate_one
+from engine.m4t.utterances import UtteranceAgent, UtteranceState
+from engine.m4t.words import SpelledWord
+
+CONTEXT_WORDS = 8
+"""Committed words that the next window is compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardWord:
+    """A word, and what it is spoken from."""
+
+    word: SpelledWord
+    tokens: list[int]
+    """(T)."""
+    states: Tensor
+    """(T + 1, D) of the decoder: before each token, and at the last."""
+
+
+@dataclass(slots=True)
+class MergedWords:
+    """One language of the open utterance."""
+
+    context: list[str] = field(default_factory=list)
+    """The words committed last."""
+    waiting: list[HeardWord] = field(default_factory=list)
+    """Words of the last window that the next one may hear better."""
+    committed_s: float = 0.0
+    """Source time up to which words were written."""
+    first_state: Tensor | None = None
+    """The decoder's state at the end sign, (D), with which every sentence begins."""
+
+
+@dataclass(slots=True)
+class ChunkedState(UtteranceState):
+    policy: M4tPolicy = field(default_factory=M4tPolicy)
+    ring: Samples = field(default_factory=lambda: silence(0))
+    """The newest sound, never longer than the ring."""
+    fresh: int = 0
+    """Samples at its end that no window held yet."""
+    windows: int = 0
+    """How many there were."""
+    languages: dict[str, MergedWords] = field(default_factory=dict)
+
+
+class ChunkedAgent(UtteranceAgent[ChunkedState]):
+    """A window that is nothing but noise says nothing."""
+
+    def __init__(self, model: M4tModel) -> None:
+        self._model = model
+
+    def new_state(self, request: StreamRequest) -> ChunkedState:
+        policy = request.policy
+        assert isinstance(policy, M4tPolicy)
+        return ChunkedState(open_output(self._model, request), policy=policy)
+
+    def _begin(self, state: ChunkedState) -> None:
+        assert state.start_sample is not None
+        begin_s = state.start_sample / RATE_HZ
+        state.ring, state.fresh, state.windows = silence(0), 0, 0
+        state.languages = {
+            language: MergedWords(committed_s=begin_s) for language in state.output.wanted()
+        }
+
+    def _hear(self, samples: Samples, state: ChunkedState) -> Iterator[Event]:
+        window = round(RATE_HZ * state.policy.window_s)
+        hop = window - round(RATE_HZ * state.policy.overlap_s)
+        left = samples
+        while len(left):
+            # The first window is a whole one; the last must be able to say that it is the last.
+            due = hop if state.windows else window
+            room = due + 1 - state.fresh
+            piece, left = left[:room], left[room:]
+            state.ring = np.concatenate([state.ring, piece])[-round(RATE_HZ * RING_S) :]
+            state.fresh += len(piece)
+            if state.fresh == due + 1:
+                end_sample = state.next_sample - len(left) - 1
+                yield from self._window(state.ring[:-1][-window:], end_sample, state, final=False)
+                state.fresh, state.windows = 1, state.windows + 1
+
+    def _finish(self, state: ChunkedState) -> Iterator[Event]:
+        window = round(RATE_HZ * state.policy.window_s)
+        overlap = round(RATE_HZ * state.policy.overlap_s) if state.windows else 0
+        last = state.ring[-min(window, state.fresh + overlap) :]
+        yield from self._window(last, state.next_sample, state, final=True)
+
+    def _window(
+        self, samples: Samples, end_sample: int, state: ChunkedState, *, final: bool
+    ) -> Iterator[Event]:
+        policy, output = state.policy, state.output
+        stretch = Stretch(samples, tuple(state.languages), {}, policy, seed=state.windows)
+        said = translate_one(self._model, stretch)
+        shared = policy.overlap_s * RATE_HZ / len(samples) if state.windows else 0.0
+        end_s = end_sample / RATE_HZ
+        for language, merged in state.languages.items():
+            words = _heard_words(said[language]) if language in said else []
+            due = advance(merged, words, shared, final=final)
+            span = Span(state.utterance, merged.committed_s, end_s)
+            text = output.text(span, language, [each.word for each in due])
+            if text is None:
+                continue
+            merged.committed_s = end_s
+            yield text
+            if language in said:
+                merged.first_state = said[language].states[0]
+            yield from self._speak(language, due, merged, span, output)
+
+    def _speak(
+        self,
+        language: str,
+        due: list[HeardWord],
+        merged: MergedWords,
+        span: Span,
+        output: Output,
+    ) -> Iterator[Event]:
+        """The words that were just committed, as speech."""
+        if language not in output.speakers or merged.first_state is None:
+            return
+        dropped = output.unspeakable(span, language, [each.word for each in due])
+        if dropped is not None:
+            yield dropped
+            return
+        clause = Clause()
+        for each in due:
+            clause.add(each.tokens, each.states, [each.word], span.start_s)
+        with torch.inference_mode():
+            states = clause.states(merged.first_state)
+            samples = speak(self._model, clause.tokens, states, language, output.speakers[language])
+        if len(samples):
+            yield output.speech(span, language, samples)
+
+
+def advance(
+    merged: MergedWords, words: list[HeardWord], shared: float, *, final: bool
+) -> list[HeardWord]:
+    """The words that are due after one more window; those near its end wait for the next.
+
+    `shared` is the part of the window that the one before had heard.
+    """
+    overlap = len(words) * shared
+    fixed = len(merged.context)
+    end, first = seam(
+        [*merged.context, *(each.word.text for each in merged.waiting)],
+        [each.word.text for each in words],
+        # People do not speak evenly: twice as many words may lie in the overlap, and two more.
+        most_overlap=round(2 * overlap) + 2,
+        fixed=fixed,
+    )
+    due = [*merged.waiting[: end - fixed], *words[first:]]
+    merged.waiting = []
+    if not final:
+        held = min(len(due), round(2 * overlap) + 1)
+        due, merged.waiting = due[: len(due) - held], due[len(due) - held :]
+    merged.context = [*merged.context, *(each.word.text for each in due)][-CONTEXT_WORDS:]
+    return due
+
+
+def _heard_words(said: Translation) -> list[HeardWord]:
+    heard = []
+    for word in said.words:
+        last = word.place + word.count
+        # The state before a token stands one place after the end sign's.
+        heard.append(
+            HeardWord(word, said.tokens[word.place : last], said.states[1 + word.place : last + 2])
+        )
+    return heard

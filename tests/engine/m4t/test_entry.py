@@ -1,0 +1,35 @@
+"""The engine as a command meets it."""
+
+from pathlib import Path
+
+from engine.agent import Chain, StreamRequest
+from engine.m4t.agent import M4tAgent
+from engine.m4t.entry import load, missing
+from engine.registry import LoadOptions
+from tests.cli.running import s2st
+from tests.fakes import DATA
+
+TINY = str(DATA / "m4t")
+REQUEST = StreamRequest("eng", ("spa",))
+
+
+def test_weights_that_are_not_here_can_be_fetched() -> None:
+    (lacking,) = missing(REQUEST, LoadOptions())
+    assert lacking.remedy == "s2st models pull seamless-m4t-v2-large"
+    assert not missing(REQUEST, LoadOptions(model_dir=TINY))
+
+
+def test_a_voice_detector_stands_in_front_unless_there_is_none() -> None:
+    assert isinstance(load(LoadOptions(model_dir=TINY, device="cpu")), Chain)
+    options = LoadOptions(model_dir=TINY, device="cpu", voice_detector="none")
+    assert isinstance(load(options), M4tAgent)
+
+
+def test_a_file_is_translated_from_the_command_line(tmp_path: Path) -> None:
+    ran = s2st(
+        *("file", DATA / "two_sentences.wav", "--engine", "m4t", "--model-dir", TINY),
+        *("--tgt", "spa", "--device", "cpu", "-o", tmp_path, "--format", "txt,wav"),
+    )
+    assert ran.code == 0, ran.err
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".txt", ".wav"]
+    assert (tmp_path / "two_sentences.spa.txt").read_text().strip()
