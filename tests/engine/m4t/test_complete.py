@@ -194,7 +194,7 @@ def test_targets_that_are_not_wanted_now_are_left_out(agent: M4tAgent, sound: Sa
 
 
 def test_an_utterance_without_end_is_ended(agent: M4tAgent, sound: Samples) -> None:
-    said = agent_checks.run(agent, chunks(np.tile(sound, 3), (4801,)), REQUEST)
+    said = agent_checks.run(agent, chunks(np.tile(sound, 3), (48_010,)), REQUEST)
     ends = [(e.start_s, e.end_s) for e in said if isinstance(e, UtteranceEnded)]
     assert ends[0] == (0.0, 30.0) and ends[1][0] == 30.0
     agent_checks.check_utterances_end_one_by_one(said)
