@@ -15,6 +15,7 @@ from engine.m4t import translating
 from engine.m4t.agent import M4tAgent
 from engine.m4t.batches import buckets, in_memory
 from engine.m4t.config import M4tPolicy
+from engine.m4t.encoding import encode
 from engine.m4t.features import whole_features
 from engine.m4t.loading import M4tModel
 from engine.m4t.translating import Stretch, Translation, translate
@@ -100,7 +101,6 @@ def test_several_languages_come_of_one_encoding(
     model: M4tModel, sound: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted: list[int] = []
-    encode = translating.encode
 
     def counting(*arguments: Any) -> Any:
         counted.append(1)
@@ -194,7 +194,7 @@ def test_targets_that_are_not_wanted_now_are_left_out(agent: M4tAgent, sound: Sa
 
 
 def test_an_utterance_without_end_is_ended(agent: M4tAgent, sound: Samples) -> None:
-    said = agent_checks.run(agent, chunks(np.tile(sound, 3), (4801,)), REQUEST)
+    said = agent_checks.run(agent, chunks(np.tile(sound, 3), (48_010,)), REQUEST)
     ends = [(e.start_s, e.end_s) for e in said if isinstance(e, UtteranceEnded)]
     assert ends[0] == (0.0, 30.0) and ends[1][0] == 30.0
     agent_checks.check_utterances_end_one_by_one(said)
@@ -210,7 +210,7 @@ def test_lost_sound_ends_what_was_open(agent: M4tAgent, sound: Samples) -> None:
 
 def test_the_three_checks(agent: M4tAgent, sound: Samples) -> None:
     two = speech("two_sentences.wav")
-    chain = Chain(Segmenter(EndpointerDetector()), agent)
+    chain: Chain[AudioChunk, Any] = Chain(Segmenter(EndpointerDetector()), agent)
     agent_checks.check_chunk_size_does_not_matter(chain, two, REQUEST)
     agent_checks.check_streams_do_not_mix(agent, sound, sound[::-1].copy(), REQUEST, tolerance=1e-4)
     longer = np.concatenate([two, np.zeros(16_000, np.float32), two])

@@ -31,5 +31,5 @@ def test_a_file_is_translated_from_the_command_line(tmp_path: Path) -> None:
         *("--tgt", "spa", "--device", "cpu", "-o", tmp_path, "--format", "txt,wav"),
     )
     assert ran.code == 0, ran.err
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".txt", ".wav"]
+    assert {".txt", ".wav"} <= {path.suffix for path in tmp_path.iterdir()}
     assert (tmp_path / "two_sentences.spa.txt").read_text().strip()

@@ -130,7 +130,7 @@ def text_of(model: M4tModel, sound: Samples) -> str:
 
 def test_too_little_memory_is_said_before_loading(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.placement.free_memory_bytes", lambda device: 1000)
-    with pytest.raises(EngineError, match="0.0 GB are free"):
+    with pytest.raises(EngineError, match="GB are free"):
         load_model(TINY, device="cpu")
 
 
