@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +27,8 @@ class HubServer:
     """What it serves, how it misbehaves, and what it was asked."""
 
     files: dict[str, bytes]
+    folder: Path = TINY
+    """Where they are as they should be."""
     address: str = ""
     refuse: dict[str, int] = field(default_factory=dict)
     """By file: the status it is refused with."""
@@ -67,7 +69,7 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
             self.send_response(206 if start else 200)
             self.send_header("Content-Length", str(len(content) - start))
             if "/resolve/" in self.path:
-                checksum = hashlib.sha256((TINY / name).read_bytes()).hexdigest()
+                checksum = hashlib.sha256((hub.folder / name).read_bytes()).hexdigest()
                 self.send_header("ETag", f'"{checksum}"')
                 self.send_header("X-Linked-Etag", f'"{checksum}"')
                 self.send_header("X-Linked-Size", str(len(content)))
@@ -88,8 +90,8 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def hub_server() -> Iterator[HubServer]:
-    hub = HubServer({name: (TINY / name).read_bytes() for name in (*ON_HUB, PLAIN)})
+def hub_server(folder: Path = TINY, names: Sequence[str] = (*ON_HUB, PLAIN)) -> Iterator[HubServer]:
+    hub = HubServer({name: (folder / name).read_bytes() for name in names}, folder)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub))
     server.daemon_threads = True
     hub.address = f"http://127.0.0.1:{server.server_port}"

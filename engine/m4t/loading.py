@@ -115,8 +115,8 @@ def _filled(folder: Path, dtype: torch.dtype) -> SeamlessM4Tv2Model:
             dtype=dtype,
             attn_implementation=ATTENTION,
         )
-    except (OSError, RuntimeError, ValueError) as error:
-        what = " ".join(str(error).split())[:160]
+    except Exception as error:  # whatever transformers raises at files that are not as they should
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:160]
         raise EngineError(f"The model in '{folder}' cannot be loaded ({what}).") from error
     network.text_encoder = None  # half a billion weights that only written text needs
     network.requires_grad_(False).eval()

@@ -276,6 +276,19 @@ def test_a_sweep_runs_each_value_and_makes_one_report(tmp_path: Path) -> None:
     assert (out / "report.html").is_file()
 
 
+def test_a_sweep_of_an_engine_with_weights_gives_a_curve(tmp_path: Path) -> None:
+    m4t = ("--engine", "m4t", "--model-dir", DATA / "m4t", "--dtype", "fp32", "--jobs", 2)
+    ran = s2st(
+        *("evaluate", "--data-file", MANIFEST, "--start-index", 1, "--end-index", 3, *m4t),
+        *("--sweep", "frames=0,12", "-o", tmp_path / "out", *QUIET),
+    )
+    assert ran.code == 0, ran.err
+    lags = [values_in(tmp_path / "out" / f"frames={frames}")["AL"] for frames in (0, 12)]
+    assert lags[0] is not None and lags[1] is not None
+    assert lags[0] < lags[1]
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
 def test_runs_are_compared_with_confidence(once: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     words = ("evaluate", "--data-file", MANIFEST, "-o", other, "--policy", "file", *QUIET)

@@ -309,9 +309,9 @@ def test_a_name_is_no_path(name: str, folder: Path, monkeypatch: pytest.MonkeyPa
 
 def test_unknown_names_list_the_known_ones(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("S2ST_MODELS", str(folder))
-    with pytest.raises(UsageError, match="There is: seamless-streaming"):
+    with pytest.raises(UsageError, match="There is: seamless-m4t-v2-large, seamless-streaming"):
         models.path("what")
-    with pytest.raises(UsageError, match="There is: seamless-streaming"):
+    with pytest.raises(UsageError, match="There is: seamless-streaming, seamless-m4t-v2-large"):
         models.pull("what", progress=unheard, confirm=agree)
 
 

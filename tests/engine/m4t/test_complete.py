@@ -1,5 +1,6 @@
 """Complete utterances: what transformers generates, alone, in batches and in several languages."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from engine.m4t.config import M4tPolicy
 from engine.m4t.encoding import encode
 from engine.m4t.features import whole_features
 from engine.m4t.loading import M4tModel
-from engine.m4t.translating import Stretch, Translation, translate
+from engine.m4t.translating import Stretch, Translation, translate, translate_one
 from engine.segmenter import Segmenter
 from engine.vad.pocketsphinx import EndpointerDetector
 from tests import agent_checks
@@ -45,6 +46,13 @@ def generated(model: M4tModel, samples: Samples, beams: int) -> tuple[list[int],
     return out.sequences[0, 2:-1].tolist(), waveform
 
 
+def translated(model: M4tModel, items: Sequence[Stretch]) -> list[dict[str, Translation]]:
+    """What came of each; none of them failed."""
+    found = translate(model, items)
+    assert not any(isinstance(each, EngineError) for each in found)
+    return [each for each in found if not isinstance(each, EngineError)]
+
+
 def stretches(sound: Samples, policy: M4tPolicy) -> list[Stretch]:
     return [Stretch(sound[a:b], ("spa",), {"spa": 1}, policy) for a, b in SPANS]
 
@@ -55,7 +63,7 @@ def test_text_and_speech_are_what_transformers_generates(
 ) -> None:
     monkeypatch.setattr(translating, "token_limit", lambda seconds, most: most)
     monkeypatch.setattr(translating, "buckets", lambda lengths: [list(range(len(lengths)))])
-    together = translate(model, stretches(sound, replace(PLAIN, beams=beams)))
+    together = translated(model, stretches(sound, replace(PLAIN, beams=beams)))
     for (first, last), said in zip(SPANS, together, strict=True):
         tokens, samples = generated(model, sound[first:last], beams)
         assert said["spa"].tokens == tokens
@@ -78,7 +86,7 @@ def test_a_batch_writes_what_transformers_writes_for_the_batch(
         max_new_tokens=61,
         forced_eos_token_id=3,
     )
-    ours = translate(model, stretches(sound, replace(PLAIN, beams=1)))
+    ours = translated(model, stretches(sound, replace(PLAIN, beams=1)))
     theirs = [row[2:] for row in out.sequences.tolist()]
     agreeing = [
         row[: row.index(3)] == said["spa"].tokens for row, said in zip(theirs, ours, strict=True)
@@ -89,9 +97,9 @@ def test_a_batch_writes_what_transformers_writes_for_the_batch(
 
 def test_a_batch_says_what_each_utterance_says_alone(model: M4tModel, sound: Samples) -> None:
     policy = M4tPolicy(beams=2, max_length=30)
-    together = translate(model, stretches(sound, policy))
+    together = translated(model, stretches(sound, policy))
     for stretch, said in zip(stretches(sound, policy), together, strict=True):
-        alone = translate(model, [stretch])[0]["spa"]
+        alone = translate_one(model, stretch)["spa"]
         assert said["spa"].tokens == alone.tokens
         assert said["spa"].speech is not None and alone.speech is not None
         np.testing.assert_allclose(said["spa"].speech, alone.speech, atol=1e-4)
@@ -108,10 +116,10 @@ def test_several_languages_come_of_one_encoding(
 
     monkeypatch.setattr(translating, "encode", counting)
     policy = M4tPolicy(beams=1, max_length=20)
-    both = translate(model, [Stretch(sound[:48_000], ("spa", "fra"), {}, policy)])[0]
+    both = translate_one(model, Stretch(sound[:48_000], ("spa", "fra"), {}, policy))
     assert len(counted) == 1
     for language in both:
-        alone = translate(model, [Stretch(sound[:48_000], (language,), {}, policy)])[0]
+        alone = translate_one(model, Stretch(sound[:48_000], (language,), {}, policy))
         assert both[language].tokens == alone[language].tokens
 
 
@@ -120,7 +128,7 @@ def test_what_is_drawn_is_drawn_again_the_same(model: M4tModel, sound: Samples) 
 
     def drawn(seed: int) -> list[int]:
         stretch = Stretch(sound[:48_000], ("spa",), {}, policy, seed)
-        said: dict[str, Translation] = translate(model, [stretch, stretch])[1]
+        said = translated(model, [stretch, stretch])[1]
         return said["spa"].tokens
 
     assert drawn(0) == drawn(0) != drawn(1)
@@ -248,7 +256,13 @@ def test_what_does_not_fit_into_memory_is_halved() -> None:
 
 def test_one_utterance_that_does_not_fit_is_an_error() -> None:
     def work(items: Any) -> list[int]:
-        raise torch.OutOfMemoryError
+        if 3 in items:
+            raise torch.OutOfMemoryError
+        return list(items)
 
-    with pytest.raises(EngineError, match="too little memory for one utterance"):
-        in_memory(work, [1])
+    *fitting, last = in_memory(work, [1, 2, 3])
+    assert fitting == [1, 2]
+    assert "too little memory for one utterance" in str(last)
+
+    _, error, *_ = in_memory(work, [1, 3, 4, 5])
+    assert isinstance(error, EngineError)
