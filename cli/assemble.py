@@ -13,6 +13,8 @@ from engine.errors import LanguageError
 from engine.languages import LANGUAGES, resolve_language
 from engine.registry import Choice, choose_engine
 
+ANY_SOURCE = "auto"
+"""Leaves it to the engine which language is spoken."""
 DEFAULT_SOURCE = "eng"
 DEFAULT_TARGET = "eng"
 DEFAULT_TARGET_OF_ENGLISH = "spa"
@@ -141,7 +143,7 @@ class _Asked:
     """The languages of the command line and of the configuration."""
 
     def __init__(self, options: FileOptions) -> None:
-        source = _language(options.source) if options.source else None
+        source = _source(options.source)
         targets = tuple(dict.fromkeys(_language(target) for target in options.targets))
         self.engine = options.engine
         self.source = None if "src" in options.configured else source
@@ -167,8 +169,10 @@ def _job(
     except S2stError as error:
         return _refused(Job(item, engine, "", ()), error, assembled)
     if source is None:
-        source = asked.configured_source or DEFAULT_SOURCE
-        _note_once(f"--src not given: taking {_named(source)}", assembled.notes)
+        configured = asked.configured_source
+        source = DEFAULT_SOURCE if configured is None else configured
+        if source:
+            _note_once(f"--src not given: taking {_named(source)}", assembled.notes)
     if not targets:
         default = DEFAULT_TARGET_OF_ENGLISH if source == "eng" else DEFAULT_TARGET
         targets = asked.configured_targets or (default,)
@@ -225,6 +229,13 @@ def _choose(job: Job, assembled: Assembled) -> Choice | S2stError:
     for note in notes:
         _note_once(note, assembled.notes)
     return choice
+
+
+def _source(text: str | None) -> str | None:
+    """None where none is given; empty where it is left to the engine."""
+    if text == ANY_SOURCE:
+        return ""
+    return _language(text) if text else None
 
 
 def _language(text: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audio_io.errors import S2stError, UsageError
-from cli.assemble import DEFAULT_SOURCE, DEFAULT_TARGET, DEFAULT_TARGET_OF_ENGLISH
+from cli.assemble import ANY_SOURCE, DEFAULT_SOURCE, DEFAULT_TARGET, DEFAULT_TARGET_OF_ENGLISH
 from cli.engine_options import EngineOptions
 from cli.options import AgentOptions
 from cli.voices import check_voices, chosen_voices, read_voices
@@ -79,8 +79,10 @@ class LivePlan:
 def plan_live(options: LiveOptions) -> LivePlan:
     """Raises a `UsageError` for what can never work, an `EngineError` for what is missing."""
     notes: list[str] = []
-    source = resolve_language(options.source).code if options.source else DEFAULT_SOURCE
-    if not options.source:
+    source: str | None = None
+    if options.source != ANY_SOURCE:
+        source = resolve_language(options.source).code if options.source else DEFAULT_SOURCE
+    if not options.source and source is not None:
         notes.append(f"--src not given: taking {language_name(source)} ({source})")
     targets = tuple(dict.fromkeys(resolve_language(target).code for target in options.targets))
     if not targets:
@@ -132,8 +134,8 @@ def without_speech(plan: LivePlan) -> LivePlan:
     return replace(plan, request=request, swapped=swapped, spoken=None)
 
 
-def _spoken(asked: str | None, source: str, targets: tuple[str, ...]) -> str | None:
-    if targets == (source,):
+def _spoken(asked: str | None, source: str | None, targets: tuple[str, ...]) -> str | None:
+    if source is not None and targets == (source,):
         if asked not in (None, NO_SPEECH):
             raise UsageError(
                 f"{language_name(source)} to itself is text only.", hint="Leave out --speak."

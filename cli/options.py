@@ -21,7 +21,8 @@ Source = Annotated[
         "--src",
         metavar="LANG",
         envvar="S2ST_SRC",
-        help="Language that is spoken: [bold]eng[/], en or English. Not given: English.",
+        help="Language that is spoken: [bold]eng[/], en or English; [bold]auto[/] leaves it to the "
+        "engine, where that can tell. Not given: English.",
         rich_help_panel=LANGUAGES,
     ),
 ]

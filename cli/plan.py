@@ -52,6 +52,7 @@ class Job:
     input: Input
     engine: str
     source: str
+    """Empty where it is left to the engine."""
     targets: tuple[str, ...]
     refusal: str = ""
     """Why it cannot be done at all; empty when it can be tried."""
@@ -93,7 +94,7 @@ class Job:
     def request(self, plan: FilePlan, policy: object | None = None) -> StreamRequest:
         """The stream this job asks of its engine, with a policy of that engine."""
         request = StreamRequest(
-            source=self.source,
+            source=self.source or None,
             targets=self.targets,
             task=Task.ASR if self.transcribes else Task.S2ST if self.speaks(plan) else Task.S2TT,
             partials=plan.partials,

@@ -80,6 +80,8 @@ class EngineSpec:
     probe: str
     """`module:function` that takes a `StreamRequest` and `LoadOptions` and lists what is `Missing`
     for them. Loads nothing heavy."""
+    hears_any: bool = False
+    """Whether it need not be told which language is spoken."""
     tells_source: bool = True
     """Whether it also writes what it heard when it translates."""
     has_weights: bool = False
@@ -111,6 +113,8 @@ class EngineSpec:
 
     def uncovered(self, request: StreamRequest) -> str:
         """Why the engine does not cover a request; empty when it does."""
+        if request.source is None and not self.hears_any:
+            return f"must be told the language; it hears {_names(self.sources)}"
         if request.source is not None and request.source not in self.sources:
             return (
                 f"hears only {_names(self.sources)}, not {language_name(request.source)} "
@@ -214,6 +218,7 @@ BUILT_IN: tuple[EngineSpec, ...] = (
         output_rate_hz=16_000,
         loader="engine.seamless.entry:load",
         probe="engine.seamless.entry:missing",
+        hears_any=True,
         tells_source=False,
         has_weights=True,
         batches=True,
@@ -233,6 +238,7 @@ BUILT_IN: tuple[EngineSpec, ...] = (
         output_rate_hz=16_000,
         loader="engine.m4t.entry:load",
         probe="engine.m4t.entry:missing",
+        hears_any=True,
         tells_source=False,
         has_weights=True,
         batches=True,
@@ -336,6 +342,7 @@ def _agent_spec(options: LoadOptions) -> EngineSpec:
         output_rate_hz=24_000,
         loader="engine.foreign_agent:load",
         probe="engine.foreign_agent:missing",
+        hears_any=True,
         tells_source=False,
     )
 

@@ -6,7 +6,7 @@ from engine.agent import Chain, StreamRequest
 from engine.m4t.agent import M4tAgent
 from engine.m4t.entry import load, missing
 from engine.registry import LoadOptions
-from tests.cli.running import s2st
+from tests.cli.running import inside, s2st
 from tests.fakes import DATA
 
 TINY = str(DATA / "m4t")
@@ -33,3 +33,14 @@ def test_a_file_is_translated_from_the_command_line(tmp_path: Path) -> None:
     assert ran.code == 0, ran.err
     assert {".txt", ".wav"} <= {path.suffix for path in tmp_path.iterdir()}
     assert (tmp_path / "two_sentences.spa.txt").read_text().strip()
+
+
+def test_the_language_that_is_spoken_may_be_left_to_the_model(tmp_path: Path) -> None:
+    words = ("file", DATA / "short.wav", "--src", "auto", "--dry-run", "-o", tmp_path)
+    ran = inside(*words, "--engine", "m4t", "--model-dir", TINY, "--tgt", "spa")
+    assert ran.code == 0
+    assert "not given" not in ran.err
+    assert "short.spa.srt" in ran.out
+    ran = inside(*words, "--engine", "cascade", "--tgt", "spa")
+    assert ran.code == 2
+    assert "must be told the language; it hears English" in ran.err
