@@ -79,7 +79,10 @@ def test_a_row_that_cannot_be_done_is_refused_alone(manifest: Path) -> None:
         (["--engine", "cascade", "--src", "deu"], "hears only English, not German (deu)"),
         (["--tgt", "klingon"], "No language is called 'klingon'"),
         (["--src", "spnish"], "No language is called 'spnish'"),
-        (["--engine", "nope"], "No engine is called 'nope'. There is: auto, cascade, seamless, m4t."),
+        (
+            ["--engine", "nope"],
+            "No engine is called 'nope'. There is: auto, cascade, seamless, m4t.",
+        ),
         (["--format", "wav,mp9"], "No format is called 'mp9'. There is: wav, srt,"),
         (["--format", ","], "No format is called ''"),
         (["--resume", "--overwrite"], "--resume keeps what --overwrite replaces"),

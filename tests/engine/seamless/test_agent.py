@@ -1,6 +1,7 @@
 """The engine as every other: streams, words, speech, and what a request may ask."""
 
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import zip_longest
@@ -15,8 +16,10 @@ from audio_io.chunk import AudioChunk, Boundary, Samples
 from engine.agent import StreamControls, StreamRequest, Task
 from engine.errors import LanguageError
 from engine.events import EngineTrace, SourceText, TargetAudio, TargetText, UtteranceEnded
+from engine.registry import LoadOptions
 from engine.seamless.agent import SeamlessAgent
 from engine.seamless.config import StreamingPolicy
+from engine.seamless.entry import load
 from engine.seamless.loading import load_model
 from engine.seamless.utterance import UtteranceState, encode
 from engine.seamless.words import WordSpeller
@@ -233,6 +236,20 @@ def test_where_no_spaces_are_written_pieces_are_words(agent: SeamlessAgent) -> N
     tokens = [pieces.symbol("▁"), 10, 11]
     spelled = WordSpeller(pieces, "cmn").take(tokens, [0.5] * 3)
     assert "".join(word.text for word in spelled) == "".join(map(pieces.piece, tokens[1:]))
+
+
+def test_a_stream_begins_without_fetching_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reference has torch.hub fetch its voice detector while a stream is opened."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a stream asked the network")
+
+    whole = load(LoadOptions(model_dir=str(TINY), device="cpu"))
+    monkeypatch.setattr(torch.hub, "load", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    state = whole.new_state(TEXT)
+    list(whole.step(AudioChunk(np.zeros(16_000, np.float32), 16_000), state))
+    whole.release(state)
 
 
 def test_an_empty_last_segment_hears_nothing_twice(agent: SeamlessAgent, sound: Samples) -> None:
