@@ -75,7 +75,8 @@ LOADING: dict[str, Any] = {
         bool,
         "--no-vad",
         default=False,
-        help="No voice detector: the whole stream is one utterance.",
+        help="No voice detector: the whole stream is one utterance (m4t's mode complete cuts it "
+        "every 30 s).",
     ),
     "speaker": _weights(
         list[str] | None,

@@ -163,7 +163,7 @@ def live(
         typer.Option(
             "--push-to-talk",
             help="Hear only what is said between two presses of the space bar, and translate it "
-            "as a whole; p pauses.",
+            "as a recording is; p pauses.",
             rich_help_panel=RUNNING,
         ),
     ] = False,

@@ -9,7 +9,7 @@ import numpy as np
 
 from audio_io.chunk import Samples
 
-SILENT_DB = -55.0
+SILENT_DB = -70.0
 """Sound whose loudest moment is below this holds no speech; 0 dB is a full-scale square wave."""
 STEADY_DB = 3.0
 """Syllables and pauses differ by more than this; a fan or a hiss does not."""

@@ -97,6 +97,8 @@ class EngineSpec:
     policies: Mapping[str, str] = field(default_factory=dict)
     """`module:name` of its default `StreamRequest.policy` in the modes `file` and `live`. Its
     fields can be set by name."""
+    idle: str = ""
+    """`module:function` that names the fields which mean nothing to a policy, and why."""
     checkup: str = ""
     """`module:function` that tries every part and gives a `Finding` of each; for `s2st doctor`."""
     draft: bool = False
@@ -151,12 +153,18 @@ class EngineSpec:
         known = {each.name for each in fields(policy)} if policy is not None else set()
         for name in values or ():
             if name not in known:
-                option = name.replace("_", "-")
-                raise UsageError(f"--{option} means nothing to the engine '{self.name}'.")
+                raise UsageError(f"{_option(name)} means nothing to the engine '{self.name}'.")
+        if policy is None or not values:
+            return policy
         try:
-            return replace(policy, **values) if policy is not None and values else policy
+            made = replace(policy, **values)
         except ValueError as error:
             raise UsageError(f"The engine '{self.name}' cannot do that: {error}.") from error
+        idle = _resolve(self.idle)(made) if self.idle else {}
+        for name in values:
+            if name in idle:
+                raise UsageError(f"{_option(name)} means nothing here: {idle[name]}.")
+        return made
 
     def findings(self) -> Iterator[Finding]:
         """What works of the engine on this machine, found by trying."""
@@ -247,6 +255,7 @@ BUILT_IN: tuple[EngineSpec, ...] = (
             "file": "engine.m4t.config:FILE_POLICY",
             "live": "engine.m4t.config:LIVE_POLICY",
         },
+        idle="engine.m4t.config:idle",
     ),
 )
 
@@ -410,6 +419,11 @@ def _names(codes: frozenset[str]) -> str:
     if len(names) > 8:
         return f"{len(names)} languages"
     return " and ".join(names) if len(names) < 3 else ", ".join(names[:-1]) + f" and {names[-1]}"
+
+
+def _option(field_name: str) -> str:
+    """What the command line calls a field of a policy."""
+    return "--" + field_name.removesuffix("_s").replace("_", "-")
 
 
 def _resolve(path: str) -> Any:

@@ -1,7 +1,8 @@
 """Which utterances are computed together, and what happens when they do not fit."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -13,6 +14,8 @@ logger = logging.getLogger(__name__)
 MOST_PADDING = 0.25
 """Part of a batch that may be padding."""
 MOST_ITEMS = 16
+NO_MEMORY = "The device has too little memory for one utterance."
+NO_MEMORY_HINT = "Take --dtype bf16, --beams 1, or --device cpu."
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,6 +36,15 @@ def buckets(lengths: Sequence[int]) -> list[list[int]]:
     return found
 
 
+@contextmanager
+def told_of_memory() -> Iterator[None]:
+    """Memory that does not suffice is an `EngineError` that says what helps."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise EngineError(NO_MEMORY, hint=NO_MEMORY_HINT) from error
+
+
 def in_memory(
     work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]
 ) -> Sequence[Result | EngineError]:
@@ -42,12 +54,7 @@ def in_memory(
         return work(items)
     except torch.OutOfMemoryError:
         if len(items) == 1:
-            return [
-                EngineError(
-                    "The device has too little memory for one utterance.",
-                    hint="Take --dtype bf16, --beams 1, or --device cpu.",
-                )
-            ]
+            return [EngineError(NO_MEMORY, hint=NO_MEMORY_HINT)]
     # Outside of `except`, whose traceback would keep what is to be freed.
     torch.cuda.empty_cache()
     half = len(items) // 2

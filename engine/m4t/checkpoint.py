@@ -40,7 +40,9 @@ def read_config(folder: Path) -> Mapping[str, Any]:
 def read_generation_config(folder: Path) -> Mapping[str, Any]:
     """`generation_config.json`, which names languages, pieces and letters."""
     config = _read_json(folder, GENERATION)
-    lacking = [name for name in TABLES if not isinstance(config.get(name), dict)]
+    lacking = [
+        name for name in TABLES if not isinstance(config.get(name), dict) or not config[name]
+    ]
     if lacking:
         raise EngineError(
             f"'{folder / GENERATION}' does not say '{lacking[0]}'.",
@@ -75,12 +77,13 @@ def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The files of weights. Raises `EngineError` where one is missing."""
-    if not (folder / INDEX).exists():
-        named = {WEIGHTS}
-    else:
-        named = set(_read_json(folder, INDEX).get("weight_map", {}).values())
-    paths = [folder / str(name) for name in sorted(named)]
+    """The files of weights, those that transformers takes: one for all, or those of the list.
+    Raises `EngineError` where one is missing."""
+    named = {WEIGHTS}
+    if not (folder / WEIGHTS).exists() and (folder / INDEX).exists():
+        parts = _read_json(folder, INDEX).get("weight_map")
+        named = set(map(str, parts.values())) if isinstance(parts, dict) else set()
+    paths = [folder / name for name in sorted(named)]
     missing = [path for path in paths if path.parent != folder or not path.is_file()]
     if missing or not named:
         what = missing[0].name if missing else "a list of its weights"

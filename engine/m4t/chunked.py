@@ -19,6 +19,7 @@ from audio_io.chunk import Samples, silence
 from engine.agent import StreamRequest
 from engine.events import Event
 from engine.layers.features import RATE_HZ
+from engine.m4t.batches import told_of_memory
 from engine.m4t.clauses import Clause
 from engine.m4t.config import RING_S, M4tPolicy
 from engine.m4t.loading import M4tModel
@@ -52,6 +53,8 @@ class MergedWords:
     """The words committed last."""
     waiting: list[HeardWord] = field(default_factory=list)
     """Words of the last window that the next one may hear better."""
+    after_silence: bool = False
+    """Whether the last window said nothing."""
     committed_s: float = 0.0
     """Source time up to which words were written."""
     first_state: Tensor | None = None
@@ -117,11 +120,13 @@ class ChunkedAgent(UtteranceAgent[ChunkedState]):
         policy, output = state.policy, state.output
         stretch = Stretch(samples, tuple(state.languages), {}, policy, seed=state.windows)
         said = translate_one(self._model, stretch)
-        shared = policy.overlap_s * RATE_HZ / len(samples) if state.windows else 0.0
         end_s = end_sample / RATE_HZ
         for language, merged in state.languages.items():
             words = _heard_words(said[language]) if language in said else []
-            due = advance(merged, words, shared, final=final)
+            share = policy.overlap_s * len(words) / (len(samples) / RATE_HZ)
+            # People do not speak evenly: twice as many words may lie in the overlap, and one more.
+            hold = 0 if final or not policy.overlap_s else round(2 * share) + 1
+            due = advance(merged, words, share if state.windows else 0.0, hold)
             span = Span(state.utterance, merged.committed_s, end_s)
             text = output.text(span, language, [each.word for each in due])
             if text is None:
@@ -150,7 +155,7 @@ class ChunkedAgent(UtteranceAgent[ChunkedState]):
         clause = Clause()
         for each in due:
             clause.add(each.tokens, each.states, [each.word], span.start_s)
-        with torch.inference_mode():
+        with torch.inference_mode(), told_of_memory():
             states = clause.states(merged.first_state)
             samples = speak(self._model, clause.tokens, states, language, output.speakers[language])
         if len(samples):
@@ -158,27 +163,26 @@ class ChunkedAgent(UtteranceAgent[ChunkedState]):
 
 
 def advance(
-    merged: MergedWords, words: list[HeardWord], shared: float, *, final: bool
+    merged: MergedWords, words: list[HeardWord], shared: float, hold: int
 ) -> list[HeardWord]:
-    """The words that are due after one more window; those near its end wait for the next.
+    """The words that are due after one more window; the last `hold` of them wait for the next.
 
-    `shared` is the part of the window that the one before had heard.
+    `shared` is about how many of the window's words the one before had heard. After silence, and
+    where windows share nothing, there is nothing to compare.
     """
-    overlap = len(words) * shared
-    fixed = len(merged.context)
-    end, first = seam(
-        [*merged.context, *(each.word.text for each in merged.waiting)],
-        [each.word.text for each in words],
-        # People do not speak evenly: twice as many words may lie in the overlap, and two more.
-        most_overlap=round(2 * overlap) + 2,
-        fixed=fixed,
-    )
+    fixed, end, first = len(merged.context), len(merged.context) + len(merged.waiting), 0
+    if words and shared and not merged.after_silence:
+        end, first = seam(
+            [*merged.context, *(each.word.text for each in merged.waiting)],
+            [each.word.text for each in words],
+            shared,
+            fixed=fixed,
+        )
     due = [*merged.waiting[: end - fixed], *words[first:]]
-    merged.waiting = []
-    if not final:
-        held = min(len(due), round(2 * overlap) + 1)
-        due, merged.waiting = due[: len(due) - held], due[len(due) - held :]
+    held = min(len(due), hold) if words else 0
+    due, merged.waiting = due[: len(due) - held], due[len(due) - held :]
     merged.context = [*merged.context, *(each.word.text for each in due)][-CONTEXT_WORDS:]
+    merged.after_silence = not words
     return due
 
 

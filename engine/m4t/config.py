@@ -1,5 +1,6 @@
 """What one stream may ask of SeamlessM4T v2."""
 
+import math
 from dataclasses import dataclass
 
 COMPLETE = "complete"
@@ -54,6 +55,9 @@ class M4tPolicy:
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise ValueError(f"mode is {', '.join(MODES)}, not {self.mode}")
+        for name in ("temperature", "window_s", "overlap_s", "max_history_s"):
+            if not math.isfinite(getattr(self, name)):
+                raise ValueError(f"{name} is a number, not {getattr(self, name)}")
         if self.beams < 0 or self.temperature < 0:
             raise ValueError("beams and temperature are not negative")
         if self.beams > 1 and self.mode == STREAMATT:
@@ -84,14 +88,39 @@ class M4tPolicy:
         if self.hop_ms < 100:
             raise ValueError(f"hop_ms {self.hop_ms} is less than 100")
         least_s = (self.frames + 1) * FRAME_MS / 1000 + self.hop_ms / 1000
-        if not least_s <= self.max_history_s <= 30:
-            raise ValueError(f"max_history_s is from {least_s:g} to 30: the model drops the rest")
+        if not 0 < self.max_history_s <= 30:
+            raise ValueError("max_history_s is 30 at most: the model drops the rest")
+        if least_s > self.max_history_s:
+            raise ValueError(
+                f"{self.frames} frames of {FRAME_MS} ms and a hop do not fit into the "
+                f"{self.max_history_s:g} s of sound that are kept"
+            )
 
     @property
     def hypotheses(self) -> int:
         """The beams there are in the end."""
         whole = self.mode == COMPLETE and self.temperature == 0
         return self.beams or (5 if whole else 1)
+
+
+IN_MODES = {
+    "window_s": CHUNKED,
+    "overlap_s": CHUNKED,
+    **dict.fromkeys(
+        ("hop_ms", "frames", "attention_layer", "history_words", "max_history_s"), STREAMATT
+    ),
+    **dict.fromkeys(("no_repeat_ngram", "clause_words"), STREAMATT),
+}
+"""Fields that mean something in one mode only."""
+
+
+def idle(policy: M4tPolicy) -> dict[str, str]:
+    """The fields that mean nothing to a policy, and why."""
+    return {
+        name: f"it is of mode {mode}, and this is mode {policy.mode}"
+        for name, mode in IN_MODES.items()
+        if mode != policy.mode
+    }
 
 
 FILE_POLICY = M4tPolicy()

@@ -43,11 +43,11 @@ def hypothesis(
 ) -> Hypothesis:
     """The likeliest continuation of `history`, token by token. `heard` is (S, D).
 
-    A token's attention and state are known once it has been fed, so where the limit is reached,
-    the last token, which was not, is left out.
+    A token's attention and state are known once it has been fed; so is the last one.
     """
     ids = [*model.prompt(language), *history]
-    first, tokens, probabilities = len(ids), [], []
+    tokens: list[int] = []
+    probabilities: list[float] = []
     states: list[Tensor] = []
     cache: Any = None
     fed = torch.tensor([ids], device=model.device)
@@ -61,11 +61,13 @@ def hypothesis(
             )
             cache = out.past_key_values
             states.append(out.last_hidden_state[0])
-            logits = model.network.lm_head(out.last_hidden_state[0, -1]).float()
+            if len(tokens) >= config.limit:
+                break
+            logits = model.network.lm_head(out.last_hidden_state[:, -1])[0].float()
             banned = _repeats(ids, config.no_repeat_ngram)
             logits[banned] = -torch.inf
             token = int(logits.argmax())
-            if token == EOS or len(ids) - first + 1 >= config.limit:
+            if token == EOS:
                 break
             tokens.append(token)
             probabilities.append(float(logits.softmax(-1)[token]))

@@ -11,7 +11,7 @@ from engine.languages import language_name, written_without_spaces
 from engine.layers.features import RATE_HZ
 from engine.m4t.loading import M4tModel
 from engine.m4t.words import SpelledWord, joined
-from engine.unclear import mark_unclear, mostly_unclear
+from engine.unclear import UNCLEAR, mark_unclear, mostly_unclear
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Output:
         if not shown:
             return None
         text = joined([word.text for word in shown], language)
-        if not glued:
+        if not glued or shown[0].text == UNCLEAR:
             text = self._spaced(text, language)
         self.written.add(language)
         sure = sum(word.confidence for word in words) / len(words)

@@ -24,6 +24,7 @@ from engine.events import Event
 from engine.guards import is_noise, token_limit
 from engine.languages import written_without_spaces
 from engine.layers.features import BINS, RATE_HZ
+from engine.m4t.batches import told_of_memory
 from engine.m4t.clauses import Clause
 from engine.m4t.config import FRAME_MS, M4tPolicy
 from engine.m4t.encoding import encode
@@ -42,6 +43,12 @@ from engine.m4t.speaking import speak
 from engine.m4t.utterances import UtteranceAgent, UtteranceState
 from engine.m4t.words import joined
 
+JUDGED = RATE_HZ // 2
+"""Samples from which noise is told."""
+PAUSE = 2 * RATE_HZ
+"""Samples of noise that end what was being said."""
+KEPT_PAIRS = PAIRS_A_SECOND // 2
+"""Sound kept from such a pause, in which the next word may begin."""
 LEAST_PAIRS = PAIRS_A_STATE
 """Less sound than one encoder state is not worth hearing."""
 
@@ -82,8 +89,12 @@ class StreamAttState(UtteranceState):
     """Samples that do not fill a hop yet."""
     heard_sample: int = 0
     """Of the stream, up to which it was listened."""
+    recent: Samples = field(default_factory=lambda: silence(0))
+    """The newest sound, long enough to tell noise from speech."""
     voiced: bool = False
-    """Whether the utterance held anything but noise so far."""
+    """Whether there is anything but noise in the sound kept."""
+    quiet_samples: int = 0
+    """Noise at the end of it."""
     languages: dict[str, LanguageState] = field(default_factory=dict)
 
 
@@ -108,7 +119,7 @@ class StreamAttAgent(UtteranceAgent[StreamAttState]):
         assert state.start_sample is not None
         state.listener, state.pairs, state.first_pair = Listener(), _no_pairs(), 0
         state.unheard, state.heard_sample = silence(0), state.start_sample
-        state.voiced = False
+        state.voiced, state.quiet_samples, state.recent = False, 0, silence(0)
         begin_s = state.start_sample / RATE_HZ
         state.languages = {
             language: LanguageState(committed_s=begin_s) for language in state.output.wanted()
@@ -129,13 +140,27 @@ class StreamAttAgent(UtteranceAgent[StreamAttState]):
     def _listen(self, samples: Samples, state: StreamAttState, *, final: bool) -> Iterator[Event]:
         state.pairs = np.concatenate([state.pairs, state.listener.hear(samples)])
         state.heard_sample += len(samples)
-        gated = state.policy.gate_noise and is_noise(samples, RATE_HZ)
+        state.recent = np.concatenate([state.recent, samples])[-max(len(samples), JUDGED) :]
+        gated = state.policy.gate_noise and is_noise(state.recent, RATE_HZ)
+        state.quiet_samples = state.quiet_samples + len(samples) if gated else 0
         state.voiced = state.voiced or not gated
+        # In a long pause a model goes on with words of its own: what was said ends here.
+        pauses = state.quiet_samples >= PAUSE
         if state.voiced:
             encoded: dict[int, Tensor] = {}
             for language, each in state.languages.items():
-                yield from self._continue(language, each, state, encoded, final=final)
+                yield from self._continue(language, each, state, encoded, final=final or pauses)
+        if pauses:
+            self._start_over(state)
         self._forget(state)
+
+    def _start_over(self, state: StreamAttState) -> None:
+        """What comes next is heard without what came before."""
+        state.voiced = False
+        first_kept = state.first_pair + max(0, len(state.pairs) - KEPT_PAIRS)
+        for each in state.languages.values():
+            each.history = []
+            each.first_pair = max(each.first_pair, first_kept)
 
     def _continue(
         self,
@@ -171,7 +196,8 @@ class StreamAttAgent(UtteranceAgent[StreamAttState]):
 
     @torch.inference_mode()
     def _encode(self, window: NDArray[np.float32]) -> Tensor:
-        return encode(self._model, [normalised(window)])[0].states
+        with told_of_memory():
+            return encode(self._model, [normalised(window)])[0].states
 
     @torch.inference_mode()
     def _guess(
@@ -180,7 +206,8 @@ class StreamAttAgent(UtteranceAgent[StreamAttState]):
         seconds = len(heard) * FRAME_MS / 1000
         limit = token_limit(seconds, policy.max_length)
         config = GreedyConfig(limit, policy.attention_layer, policy.no_repeat_ngram)
-        return hypothesis(self._model, heard, language, each.history, config)
+        with told_of_memory():
+            return hypothesis(self._model, heard, language, each.history, config)
 
     def _write(
         self,
@@ -226,7 +253,7 @@ class StreamAttAgent(UtteranceAgent[StreamAttState]):
             yield dropped
             return
         assert each.first_state is not None
-        with torch.inference_mode():
+        with torch.inference_mode(), told_of_memory():
             samples = speak(
                 self._model,
                 clause.tokens,

@@ -1,5 +1,6 @@
 """What a stream cannot ask, and that the reason is said."""
 
+import math
 from typing import Any
 
 import pytest
@@ -21,7 +22,11 @@ from engine.registry import BUILT_IN
         ({"beams": -1}, "not negative"),
         ({"max_length": 0}, "at least 1"),
         ({"frames": -1}, "not negative"),
-        ({"max_history_s": 0.5}, "max_history_s is from 0.98 to 30"),
+        ({"max_history_s": 0.5}, "do not fit into the 0.5 s of sound"),
+        ({"max_history_s": 31.0}, "max_history_s is 30 at most"),
+        ({"temperature": math.inf}, "temperature is a number, not inf"),
+        ({"window_s": math.nan}, "window_s is a number, not nan"),
+        ({"frames": 500}, "500 frames of 160 ms and a hop do not fit"),
         ({"hop_ms": 10}, "hop_ms 10 is less than 100"),
     ],
 )

@@ -79,6 +79,18 @@ def test_a_folder_of_the_hub_is_taken_as_it_is(tmp_path: Path) -> None:
     assert load_model(made, device="cpu").voices["spa"] >= 0
 
 
+def test_a_snapshot_of_the_hubs_cache_is_taken_with_what_its_links_name(tmp_path: Path) -> None:
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "main"
+    blobs.mkdir()
+    snapshot.mkdir(parents=True)
+    for name in FILES:
+        shutil.copy(TINY / name, blobs / f"blob-of-{name}")
+        (snapshot / name).symlink_to(Path("../../blobs") / f"blob-of-{name}")
+    made = models.convert(snapshot, tmp_path / "made", progress=lambda _: None)
+    assert not any(path.is_symlink() for path in made.iterdir())
+    assert load_model(made, device="cpu").languages
+
+
 def test_weights_in_several_files_come_with_their_list(tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 

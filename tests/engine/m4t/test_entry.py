@@ -44,3 +44,14 @@ def test_the_language_that_is_spoken_may_be_left_to_the_model(tmp_path: Path) ->
     ran = inside(*words, "--engine", "cascade", "--tgt", "spa")
     assert ran.code == 2
     assert "must be told the language; it hears English" in ran.err
+
+
+def test_options_of_another_mode_are_refused(tmp_path: Path) -> None:
+    words = ("file", DATA / "short.wav", "--dry-run", "-o", tmp_path, "--tgt", "spa")
+    m4t = ("--engine", "m4t", "--model-dir", TINY)
+    ran = inside(*words, *m4t, "--frames", 3)
+    assert ran.code == 2
+    assert "--frames means nothing here: it is of mode streamatt, and this is mode comp" in ran.err
+    assert inside(*words, *m4t, "--frames", 3, "--mode", "streamatt").code == 0
+    ran = inside(*words, *m4t, "--window", "nan", "--mode", "chunked")
+    assert (ran.code, "Traceback" in ran.err) == (2, False)

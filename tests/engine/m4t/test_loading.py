@@ -16,7 +16,7 @@ from engine.agent import StreamRequest, Task
 from engine.errors import EngineError
 from engine.m4t.agent import M4tAgent
 from engine.m4t.checkpoint import INDEX, WEIGHTS
-from engine.m4t.config import M4tPolicy
+from engine.m4t.config import COMPLETE, MODES, M4tPolicy
 from engine.m4t.loading import M4tModel, load_model
 from tests import agent_checks
 from tests.fakes import DATA, chunks
@@ -41,6 +41,12 @@ def change_weights(folder: Path, edit: Callable[[dict[str, Any]], Any]) -> None:
     tensors = load_file(folder / WEIGHTS)
     edit(tensors)
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+def list_weights(folder: Path, where: object) -> None:
+    """A list of weights instead of one file for all."""
+    (folder / WEIGHTS).rename(folder.parent / WEIGHTS)
+    (folder / INDEX).write_text(json.dumps({"weight_map": where}))
 
 
 def cut_in_half(folder: Path) -> None:
@@ -79,12 +85,19 @@ def cut_in_half(folder: Path) -> None:
             "tensor 'shared.weight' is of shape (3, 32), config.json wants (207, 32)",
         ),
         (
-            lambda f: (f / INDEX).write_text('{"weight_map": {"a": "gone.safetensors"}}'),
+            lambda f: list_weights(f, {"a": "gone.safetensors"}),
             "lacks gone.safetensors",
         ),
         (
-            lambda f: (f / INDEX).write_text('{"weight_map": {"a": "../model.safetensors"}}'),
+            lambda f: list_weights(f, {"a": "../model.safetensors"}),
             "lacks model.safetensors",
+        ),
+        (lambda f: list_weights(f, ["a"]), "lacks a list of its weights"),
+        (
+            lambda f: change(
+                f / "generation_config.json", lambda c: c.update(text_decoder_lang_to_code_id={})
+            ),
+            "does not say 'text_decoder_lang_to_code_id'",
         ),
     ],
 )
@@ -119,11 +132,13 @@ def test_weights_in_shards_are_the_same(folder: Path, model: M4tModel, sound: Sa
 
 @pytest.mark.parametrize("dtype", ["int8", "bf16"])
 def test_other_numbers_write_something(dtype: str, sound: Samples) -> None:
-    assert text_of(load_model(TINY, device="cpu", dtype=dtype), sound)
+    model = load_model(TINY, device="cpu", dtype=dtype)
+    for mode in MODES:
+        assert text_of(model, sound, mode), mode
 
 
-def text_of(model: M4tModel, sound: Samples) -> str:
-    policy = M4tPolicy(beams=1, max_length=20)
+def text_of(model: M4tModel, sound: Samples, mode: str = COMPLETE) -> str:
+    policy = M4tPolicy(mode=mode, beams=1, max_length=20)
     request = StreamRequest("eng", ("spa",), task=Task.S2TT, policy=policy)
     return str(agent_checks.run(M4tAgent(model), chunks(sound[:48_000]), request)[0].text)
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from audio_io.chunk import AudioChunk, Boundary, Samples
-from engine.agent import StreamRequest, Task
+from engine.agent import StreamRequest
 from engine.errors import EngineError
 from engine.events import SourceText, TargetAudio, TargetText, UtteranceEnded
 from engine.m4t.agent import M4tAgent
@@ -97,7 +98,7 @@ def test_a_second_utterance_starts_afresh(
 
 @BOTH
 def test_noise_says_nothing(policy: M4tPolicy, agent: M4tAgent) -> None:
-    hiss = 0.1 * np.random.default_rng(0).standard_normal(64_000).astype(np.float32)
+    hiss = 0.1 * np.random.default_rng(0).standard_normal(67_200).astype(np.float32)
     for nothing in (hiss, np.zeros(64_000, np.float32), np.zeros(300, np.float32)):
         said = agent_checks.run(agent, chunks(nothing), request_of(policy))
         assert [type(event) for event in said] == [UtteranceEnded]
@@ -115,7 +116,7 @@ def test_languages_without_spaces_are_written_without(
 def test_nothing_grows_with_the_stream(policy: M4tPolicy, agent: M4tAgent, sound: Samples) -> None:
     """Minutes without a pause; hops are wide, so that it does not take long."""
     coarse = replace(policy, hop_ms=4000, max_history_s=8.0, window_s=4.0, max_length=6)
-    state = agent.new_state(replace(request_of(coarse), task=Task.S2TT))
+    state = agent.new_state(request_of(coarse))
     held, position = [], 0
     for turn in range(16):
         piece = np.roll(sound, 997 * turn)
@@ -129,7 +130,7 @@ def test_nothing_grows_with_the_stream(policy: M4tPolicy, agent: M4tAgent, sound
 
 def _held_bytes(value: Any) -> int:
     """What arrays, lists and texts of a state come to."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | torch.Tensor):
         return value.nbytes
     if isinstance(value, list | tuple):
         return sum(map(_held_bytes, value)) + 8 * len(value)
@@ -138,7 +139,37 @@ def _held_bytes(value: Any) -> int:
     if isinstance(value, str):
         return len(value)
     names = getattr(type(value), "__dataclass_fields__", {})
+    if type(value).__module__.startswith("engine.m4t"):
+        names = names or vars(value)
     return sum(_held_bytes(getattr(value, name)) for name in names)
+
+
+def test_in_a_long_pause_nothing_is_made_up_and_what_was_said_is_whole(
+    agent: M4tAgent, sound: Samples
+) -> None:
+    quiet = np.zeros(16_000 * 20, np.float32)
+    paused = np.concatenate([sound[:64_000], quiet, sound[64_000:128_000]])
+    said = agent_checks.run(agent, chunks(paused), request_of(STREAM))
+    texts = [e for e in said if isinstance(e, TargetText) and e.committed]
+    before = [e for e in texts if e.end_s <= 7.0]
+    meanwhile = [e for e in texts if 7.0 < e.end_s < 24.0]
+    assert before and not meanwhile and texts[-1].end_s > 24.0
+
+
+def test_memory_that_does_not_suffice_is_an_error_that_says_what_helps(
+    agent: M4tAgent, sound: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_much(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr("engine.m4t.streamatt.encode", too_much)
+    with pytest.raises(EngineError, match="too little memory"):
+        agent_checks.run(agent, chunks(sound), request_of(STREAM))
+
+
+def test_a_limit_of_one_token_still_writes(agent: M4tAgent, sound: Samples) -> None:
+    said = agent_checks.run(agent, chunks(sound), request_of(replace(STREAM, max_length=1)))
+    assert committed(said)
 
 
 def test_partial_text_is_what_waits(agent: M4tAgent, sound: Samples) -> None:

@@ -46,7 +46,8 @@ def policy_of(record: dict[str, Any]) -> M4tPolicy:
     return M4tPolicy(
         mode=STREAMATT,
         hop_ms=500,
-        max_length=record["most_tokens"],
+        # The reference leaves the last token at its limit out.
+        max_length=record["most_tokens"] - 1,
         frames=record["cutoff_frame_num"],
         history_words=record["history_words"],
         attention_layer=record["layer"],
