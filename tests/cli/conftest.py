@@ -22,3 +22,11 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Path]:
     out = tmp_path_factory.mktemp("whole")
     words = ("--tgt", "spa,cat", "--format", ALL_FORMATS, "-o", out)
     return s2st("file", TWO, LONG, *words), out
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run at once (pytest-xdist), those of live sound go one after the other: two of
+    them would want more of the processor than there is, and lose sound."""
+    for item in items:
+        if item.path.name.startswith(("test_live", "test_output_check", "test_device")):
+            item.add_marker(pytest.mark.xdist_group("sound"))

@@ -74,4 +74,4 @@ def test_languages_says_what_the_engine_hears_writes_and_speaks() -> None:
 def test_languages_of_an_unknown_engine_is_a_usage_error() -> None:
     ran = inside("languages", "--engine", "nope")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == "s2st: No engine is called 'nope'. There is: cascade, seamless.\n"
+    assert ran.err == "s2st: No engine is called 'nope'. There is: cascade, seamless, m4t.\n"

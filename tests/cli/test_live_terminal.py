@@ -85,7 +85,7 @@ def test_a_session_in_a_terminal_from_the_first_word_to_the_summary(
         terminal.resize(120, 40)
         until(lambda: max(map(len, terminal.screen().splitlines())) > 100)
         terminal.press("q")
-        until(lambda: "nothing was lost" in terminal.screen())
+        until(lambda: "words: " in terminal.screen())
         until(lambda: terminal.screen().rstrip().endswith("ready$"))
         assert "start lag" in terminal.screen()
         terminal.press("echo it is $((40+2))", "Enter")  # echoed and run: the terminal is as before

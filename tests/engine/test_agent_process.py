@@ -182,7 +182,9 @@ def test_what_it_prints_goes_to_its_log(tmp_path: Path) -> None:
     process = AgentProcess(moody(log=log))
     try:
         assert len(step(process, mood=5)) == 1
-        assert log.read_text(encoding="utf-8") == "before\na printed line\n"
+        kept = log.read_text(encoding="utf-8")
+        # In between there may be what its packages warn of, such as a missing ffmpeg.
+        assert kept.startswith("before\n") and kept.endswith("\na printed line\n")
     finally:
         process.close()
     assert log.exists()
