@@ -9,7 +9,7 @@ import pytest
 from engine import models
 from engine.downloads import Patience
 from engine.errors import EngineError
-from engine.m4t.entry import MODEL, missing
+from engine.m4t.entry import WEIGHTS, missing
 from engine.m4t.loading import load_model
 from engine.model_catalogue import CATALOGUE, ModelFile, ModelSpec
 from engine.models import Progress, PullPlan
@@ -23,14 +23,14 @@ FILES = ("config.json", "generation_config.json", "model.safetensors")
 
 def offer(hub: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = ModelSpec(
-        name=MODEL,
+        name=WEIGHTS.model,
         summary="random numbers",
         licence="none: numbers at random",
-        format=CATALOGUE[MODEL].format,
+        format=CATALOGUE[WEIGHTS.model].format,
         kept_as_fetched=True,
         files=tuple(ModelFile(name, repository="somebody/tiny") for name in FILES),
     )
-    monkeypatch.setitem(CATALOGUE, MODEL, spec)
+    monkeypatch.setitem(CATALOGUE, WEIGHTS.model, spec)
     monkeypatch.setenv("S2ST_MODELS", str(folder))
     monkeypatch.setenv("HF_ENDPOINT", hub.address)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -39,7 +39,9 @@ def offer(hub: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def pull(plans: list[PullPlan]) -> Path:
     patience = Patience(timeout_s=5.0, attempts=3, first_pause_s=0.001)
-    return models.pull(MODEL, progress=lambda _: None, confirm=plans.append, patience=patience)
+    return models.pull(
+        WEIGHTS.model, progress=lambda _: None, confirm=plans.append, patience=patience
+    )
 
 
 def test_a_pulled_model_takes_its_room_once_and_works_offline(
@@ -55,7 +57,7 @@ def test_a_pulled_model_takes_its_room_once_and_works_offline(
     assert sorted(path.name for path in there.iterdir()) == sorted([*FILES, "manifest.json"])
     assert (there / "model.safetensors").read_bytes() == (TINY / "model.safetensors").read_bytes()
     assert (there / "model.safetensors").stat().st_nlink == 1
-    assert sorted(models.verify(MODEL, progress=lambda _: None)) == sorted(FILES)
+    assert sorted(models.verify(WEIGHTS.model, progress=lambda _: None)) == sorted(FILES)
     assert not missing(REQUEST, LoadOptions())
     assert load_model(there, device="cpu").languages["spa"]
 
