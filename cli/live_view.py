@@ -193,6 +193,17 @@ class LiveView:
     translated: dict[str, Transcript] = field(default_factory=dict)
     """By language."""
 
+    @property
+    def space_does(self) -> str:
+        """What the space bar does now."""
+        if self.push_to_talk:
+            return "done" if self.status == TALKING else "talk"
+        return self.p_does
+
+    @property
+    def p_does(self) -> str:
+        return "go on" if self.status == PAUSED else "pause"
+
     def hear(self, heard: Stamped | Event) -> None:
         """Take in one event."""
         event = heard.event if isinstance(heard, Stamped) else heard

@@ -42,15 +42,7 @@ from cli.cells import (
     tail_lines,
 )
 from cli.keys import before_stopping, in_foreground, is_terminal, size_of
-from cli.live_view import (
-    LISTENING,
-    PAUSED,
-    TALKING,
-    LiveView,
-    Transcript,
-    bare_language,
-    language_title,
-)
+from cli.live_view import LISTENING, LiveView, Transcript, bare_language, language_title
 from cli.output_check import understood_row
 
 FRAMES_PER_REPAINT = 8
@@ -291,10 +283,9 @@ class _Layout:
         view = self._view
         keys = [("Ctrl-C", "quit", 0)]
         if view.keys_work:
-            pause = "go on" if view.status == PAUSED else "pause"
-            keys = [("space", pause, 0)]
+            keys = [("space", view.space_does, 0)]
             if view.push_to_talk:
-                keys = [("space", "done" if view.status == TALKING else "talk", 0), ("p", pause, 1)]
+                keys.append(("p", view.p_does, 1))
             if view.output_name:
                 keys.append(("m", "unmute" if view.muted else "mute", 1))
             if view.can_swap:

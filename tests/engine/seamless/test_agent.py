@@ -129,6 +129,15 @@ def test_speech_follows_the_text_at_16_khz(agent: SeamlessAgent, sound: Samples)
     assert isinstance(said[-1], UtteranceEnded)
 
 
+@pytest.mark.parametrize("dtype", ["bf16", "fp16", "int8"])
+def test_other_numbers_write_and_speak(dtype: str, sound: Samples) -> None:
+    agent = SeamlessAgent(load_model(TINY, device="cpu", dtype=dtype))
+    said = agent_checks.run(agent, chunks(sound), SPEECH)
+    assert committed(said, "spa")
+    speech = [event.chunk.samples for event in said if isinstance(event, TargetAudio)]
+    assert speech and all(np.isfinite(samples).all() for samples in speech)
+
+
 def test_words_are_committed_whole_and_joined_they_are_the_text(
     agent: SeamlessAgent, sound: Samples
 ) -> None:
