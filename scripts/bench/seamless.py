@@ -170,8 +170,12 @@ def _hold_memory(way: str) -> None:
 
 def _peak_mb() -> float:
     """Most memory this process held; getrusage would tell of the one that started it, too."""
+    return _memory_mb("VmHWM")
+
+
+def _memory_mb(what: str) -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(what))
 
 
 @torch.inference_mode()
@@ -236,7 +240,7 @@ def _show_long_stream(minutes: float) -> None:
             pass
         steps.append((position / RATE_HZ / 60, 1000 * (time.perf_counter() - begun_s)))
         position += len(samples)
-        memory.append(_peak_mb())
+        memory.append(_memory_mb("VmRSS"))
     agent.release(state)
     x, y = np.array(steps).T
     (slope, _), covariance = np.polyfit(x, y, 1, cov=True)
