@@ -6,7 +6,8 @@ of Latency Metrics for Simultaneous Speech-to-Text Translation", https://arxiv.o
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -172,14 +173,15 @@ def _resegment(
         written_words.append(fix_emission_ca(heard))
     language = None if by_character else moses_language(config.target)
     try:
-        instances, _ = resegment(
-            reference_words,
-            written_words,
-            segmentation,
-            references,
-            char_level=by_character,
-            lang=language,
-        )
+        with _one_process():
+            instances, _ = resegment(
+                reference_words,
+                written_words,
+                segmentation,
+                references,
+                char_level=by_character,
+                lang=language,
+            )
     except OSError as error:  # its tokenizer is a Perl program
         raise S2stError(
             f"OmniSTEval's tokenizer cannot be run ({error.strerror}).",
@@ -187,6 +189,33 @@ def _resegment(
         ) from error
     settings = f"Moses tokenizer {language}" if language else "no tokenizer"
     return _Cut(instances, settings)
+
+
+class _OneProcess:
+    """What OmniSTEval uses of a `multiprocessing.Pool`."""
+
+    def __enter__(self) -> "_OneProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def map(self, do: Callable[[Any], Any], tasks: Sequence[Any]) -> list[Any]:
+        return [do(task) for task in tasks]
+
+
+@contextmanager
+def _one_process() -> Iterator[None]:
+    """OmniSTEval aligns in a pool of forks, of all the processors there are. A fork of a process
+    that has threads, or answers signals itself as ours does, may hang for ever, and the run with
+    it; the alignment of a talk takes seconds."""
+    from omnisteval import alignment
+
+    theirs, alignment.Pool = alignment.Pool, _OneProcess
+    try:
+        yield
+    finally:
+        alignment.Pool = theirs
 
 
 def moses_language(code: str) -> str | None:

@@ -166,7 +166,7 @@ def test_two_threads_lose_and_reorder_no_block() -> None:
             assert block.samples[-1] == end + size - 1
         end += size
         number += 1
-    writer.join()
+    writer.join(20)
     assert ring.read() is None
 
 

@@ -1,4 +1,5 @@
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,15 @@ import pytest
 from tests.cli.running import LONG, TWO, Ran, s2st
 
 ALL_FORMATS = "wav,srt,vtt,txt,jsonl,tsv"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_as_from_a_terminal() -> None:
+    """A shell has signals ignored in what it starts in the background: the tests, for one."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            default = signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, default)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,11 +32,3 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Path]:
     out = tmp_path_factory.mktemp("whole")
     words = ("--tgt", "spa,cat", "--format", ALL_FORMATS, "-o", out)
     return s2st("file", TWO, LONG, *words), out
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run at once (pytest-xdist), those of live sound go one after the other: two of
-    them would want more of the processor than there is, and lose sound."""
-    for item in items:
-        if item.path.name.startswith(("test_live", "test_output_check", "test_device")):
-            item.add_marker(pytest.mark.xdist_group("sound"))

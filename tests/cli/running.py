@@ -91,7 +91,6 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            preexec_fn=_as_from_a_terminal,  # noqa: PLW1509  no test has threads
             env=os.environ | (env or {}) | {name: value},
         )
 
@@ -99,10 +98,11 @@ class Running:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for pid, _name in self.processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.process.communicate()
+        while alive := self.processes():  # again: one may be starting another meanwhile
+            for pid, _name in alive:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        self.process.communicate(timeout=30)
 
     def processes(self) -> list[tuple[int, str]]:
         """Every living process this run started, its own included: number and command line."""
@@ -178,12 +178,6 @@ def small_disk(folder: Path, options: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", str(folder)], check=True)
-
-
-def _as_from_a_terminal() -> None:
-    """A shell has signals ignored in what it starts in the background, tests included."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def _strings(path: Path) -> list[bytes]:

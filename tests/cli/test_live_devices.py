@@ -20,6 +20,8 @@ from tests.cli.running import s2st, until
 from tests.cli.virtual_audio import LiveRun, VirtualAudio, loudness_db, samples_of
 from tests.fakes import RATE_HZ, speech
 
+pytestmark = pytest.mark.real_time
+
 SAID = "tomorrow"
 """A word of `short.wav`."""
 

@@ -13,9 +13,12 @@ from tests.cli.running import S2ST, s2st, until
 from tests.cli.virtual_audio import VirtualAudio
 from tests.fakes import DATA, RATE_HZ, speech
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("tmux") is None, reason="no tmux here: scripts/setup dev installs it"
-)
+pytestmark = [
+    pytest.mark.real_time,
+    pytest.mark.skipif(
+        shutil.which("tmux") is None, reason="no tmux here: scripts/setup dev installs it"
+    ),
+]
 
 
 class Terminal:

@@ -34,6 +34,8 @@ from tests.fakes import RATE_HZ, ListSource, ParrotAgent, chunks
 from tests.live_fakes import HandClock, noise
 from tests.tiny_whisper import make_tiny_whisper
 
+pytestmark = pytest.mark.real_time
+
 SPANISH = "la casa es grande"
 HEARD = OutputHeard(3, "spa", SPANISH, 1.0, 2.5, final=True)
 

@@ -13,6 +13,8 @@ from engine.errors import EngineError
 from engine.process_stepper import ProcessStepper
 from tests.fakes import DATA, ParrotAgent
 
+pytestmark = pytest.mark.real_time
+
 TINY = DATA / "seamless"
 
 

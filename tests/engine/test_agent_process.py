@@ -21,10 +21,10 @@ from engine.agent_process import AgentProcess, ForeignAgentConfig, Written
 from engine.errors import EngineError
 from tests.fakes import DATA, RATE_HZ
 from tests.live_fakes import until
+from tests.processes import is_gone, started
 
 AGENTS = DATA / "agents"
 COUNTER = ForeignAgentConfig(str(AGENTS / "counter.py"), threads=1)
-ROOT = Path(__file__).parents[2]
 NEEDED = (
     *("numpy", "numpy.libs", "simuleval", "simuleval-*.dist-info", "yaml", "pandas", "pandas.libs"),
     *("dateutil", "six.py", "tqdm", "textgrid", "sacrebleu", "portalocker", "regex", "tabulate*"),
@@ -52,15 +52,6 @@ def step(process: AgentProcess, mood: float = 0.0, finished: bool = False) -> li
 
 def texts(parts: list[Written]) -> list[str | None]:
     return [part.text for part in parts]
-
-
-def is_gone(pid: int) -> bool:
-    """Ended, whether or not somebody has asked how."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-    return stat.rpartition(")")[2].split()[0] == "Z"
 
 
 def one_line(error: BaseException) -> str:
@@ -268,13 +259,13 @@ def test_it_ends_with_all_it_started_when_the_process_that_started_it_is_killed(
     words: tuple[str, ...],
 ) -> None:
     command = [sys.executable, "-W", "ignore", "-c", ASKED, *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as asking:
+    with started(command) as asking:
         assert asking.stdout is not None
         agent, child, heir = map(int, asking.stdout.readline().split())
         assert not is_gone(agent) and not is_gone(child)
         asking.kill()
         try:
-            assert until(lambda: is_gone(agent) and is_gone(child), 2.0)
+            assert until(lambda: is_gone(agent) and is_gone(child))
         finally:
             if heir:
                 os.kill(heir, signal.SIGKILL)
@@ -294,7 +285,7 @@ def test_it_ends_when_its_connection_does(own: AgentProcess) -> None:
     assert until(lambda: own._asked)
     until(lambda: False, 0.1)  # it sleeps now
     own._connection.shutdown(socket.SHUT_WR)
-    assert until(lambda: is_gone(own._program.pid) and is_gone(child), 5.0)
+    assert until(lambda: is_gone(own._program.pid) and is_gone(child))
     thread.join(10.0)
     assert not thread.is_alive()
 

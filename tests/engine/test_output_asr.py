@@ -24,6 +24,8 @@ from tests.fakes import DATA, RATE_HZ, chunks, speech
 from tests.live_fakes import noise, until
 from tests.tiny_whisper import make_tiny_whisper
 
+pytestmark = pytest.mark.real_time
+
 TWO = DATA / "two_sentences.wav"
 
 

@@ -15,10 +15,9 @@ import pytest
 from audio_io.errors import S2stError
 from engine.agent_process import AgentProcess, ForeignAgentConfig
 from engine.process_pool import Do, Tell, run_pool
-from tests.engine.test_agent_process import is_gone, moody, step
+from tests.engine.test_agent_process import moody, step
 from tests.live_fakes import until
-
-ROOT = Path(__file__).parents[2]
+from tests.processes import ROOT, is_gone, started
 
 
 @dataclass(frozen=True)
@@ -119,21 +118,17 @@ def test_a_worker_that_cannot_be_closed_leaves_without_a_word(
 
 
 def test_a_worker_whose_agent_hangs_ends_when_the_main_process_is_killed() -> None:
-    with subprocess.Popen(
-        command("ask_for_ever()"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
-    ) as main:
+    with started(command("ask_for_ever()")) as main:
         assert main.stdout is not None
         worker, agent = map(int, main.stdout.readline().decode()[2:].strip("()\n").split(","))
         assert not is_gone(worker) and not is_gone(agent)
         main.kill()
-        assert until(lambda: is_gone(agent) and is_gone(worker), 3.0)
+        assert until(lambda: is_gone(agent) and is_gone(worker))
 
 
 def test_an_agent_ends_when_its_worker_is_killed() -> None:
-    with subprocess.Popen(
-        command("ask_for_ever()"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
-    ) as main:
+    with started(command("ask_for_ever()")) as main:
         assert main.stdout is not None
         worker, agent = map(int, main.stdout.readline().decode()[2:].strip("()\n").split(","))
         os.kill(worker, signal.SIGKILL)
-        assert until(lambda: is_gone(agent), 2.0)
+        assert until(lambda: is_gone(agent))

@@ -21,6 +21,8 @@ from tests import live_fakes
 from tests.fakes import RATE_HZ, ParrotAgent, chunks
 from tests.live_fakes import load_awkward, load_broken, load_nothing, load_parrot, noise, until
 
+pytestmark = pytest.mark.real_time
+
 REQUEST = StreamRequest("eng", ("spa", "cat"))
 CONTROLS = StreamControls()
 

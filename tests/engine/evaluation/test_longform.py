@@ -85,6 +85,23 @@ def test_random_talks_score_as_omnisteval_scores_the_files(seed: int, tmp_path: 
         assert ours[f"{name}_CA"] == pytest.approx(theirs[f"ca_{key}"], abs=1e-6), name
 
 
+def test_scoring_forks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A fork of a process that has threads or signal handlers may hang for ever.
+    def fork() -> int:
+        raise AssertionError("it forked")
+
+    monkeypatch.setattr("os.fork", fork)
+    chance = random.Random(0)
+    seg, refs = segmentation(chance, 2, tmp_path)
+    talks = [talk(chance, index) for index in range(2)]
+
+    scores, _ = score_talks(
+        talks, read_segmentation(seg, refs, "tgt_text"), ScoreConfig(("BLEU",), (), "spa")
+    )
+
+    assert scores[0].value is not None
+
+
 def test_a_sentence_written_when_it_is_over_lags_by_half_of_it(tmp_path: Path) -> None:
     # Two sentences of 2 s and 4 words, each written at its end: the words of a sentence lag by
     # 2000, 1500, 1000, 500 ms. Those of the last come when the talk is over and do not count.
