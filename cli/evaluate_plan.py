@@ -203,7 +203,7 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
         items=items,
         spec=spec,
         load_options=load_options,
-        variants=variants(options.sweep, base),
+        variants=variants(options.sweep, base, spec),
         source_rate_hz=options.agent.rate_hz,
         scores=scores,
         notes=tuple(notes),

@@ -8,6 +8,7 @@ from typing import Any
 from audio_io.errors import UsageError
 from engine.agent import StreamRequest
 from engine.agent_process import ForeignAgentConfig
+from engine.engine_spec import EngineSpec
 
 SEGMENT = "source_segment_size"
 MIN_CONFIDENCE = "min_confidence"
@@ -24,8 +25,11 @@ class Variant:
     foreign: ForeignAgentConfig | None
 
 
-def variants(sweep: str | None, base: Variant) -> tuple[Variant, ...]:
-    """One for each value; the base alone without a sweep. Raises a `UsageError`."""
+def variants(
+    sweep: str | None, base: Variant, spec: EngineSpec | None = None
+) -> tuple[Variant, ...]:
+    """One for each value; the base alone without a sweep. Raises a `UsageError`, also for a setting
+    that means nothing to the engine in one of them."""
     if sweep is None:
         return (base,)
     name, found, values = sweep.partition("=")
@@ -42,7 +46,11 @@ def variants(sweep: str | None, base: Variant) -> tuple[Variant, ...]:
         # It becomes part of a folder's name.
         if not value.isprintable() or "/" in value or "\\" in value or len(value) > 100:
             raise UsageError(f"--sweep: the value {value[:40]!r} cannot name a folder.")
-    return tuple(_set(name, value, base) for value in dict.fromkeys(wanted))
+    made = tuple(_set(name, value, base) for value in dict.fromkeys(wanted))
+    if spec is not None:
+        for variant in made:
+            spec.check_counts(name.replace("-", "_"), variant.request.policy, f"--sweep {name}")
+    return made
 
 
 def _set(name: str, value: str, base: Variant) -> Variant:

@@ -149,11 +149,16 @@ class EngineSpec:
             made = replace(policy, **values)
         except ValueError as error:
             raise UsageError(f"The engine '{self.name}' cannot do that: {error}.") from error
-        idle = _resolve(self.idle)(made) if self.idle else {}
         for name in values:
-            if name in idle:
-                raise UsageError(f"{_option(name)} means nothing here: {idle[name]}.")
+            self.check_counts(name, made, _option(name))
         return made
+
+    def check_counts(self, name: str, policy: Any, said: str) -> None:
+        """Raises `UsageError`, which calls the field as it was `said`, for one that means nothing
+        to a policy."""
+        idle = _resolve(self.idle)(policy) if self.idle else {}
+        if name in idle:
+            raise UsageError(f"{said} means nothing here: {idle[name]}.")
 
     def findings(self) -> Iterator[Finding]:
         """What works of the engine on this machine, found by trying."""

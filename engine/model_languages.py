@@ -26,7 +26,9 @@ SEAMLESS_TEXT = (
     *("sna", "snd", "som", "spa", "srp", "swe", "swh", "tam", "tel", "tgk", "tgl"),
     *("tha", "tur", "ukr", "urd", "uzn", "vie", "yor", "yue", "zsm", "zul"),
 )
-"""What SeamlessStreaming writes, in the order of its symbols."""
+"""Languages that SeamlessStreaming has symbols for, in the order of these."""
+SEAMLESS_WRITES = frozenset(SEAMLESS_TEXT) - {"sat"}
+"""What it and SeamlessM4T v2 write: their documentation promises no Santali."""
 SEAMLESS_SPEECH = frozenset(
     {
         *("arb", "ben", "cat", "ces", "cmn", "cym", "dan", "deu", "eng", "est", "fin", "fra"),

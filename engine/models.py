@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -191,20 +191,23 @@ def verify(name: str, *, progress: Heard) -> list[str]:
     files = _manifest(folder)["files"]
     wrong = []
     for file in files:
-        there = folder / file["name"]
-        if not there.is_file():
-            wrong.append(f"'{file['name']}' is missing")
-        elif there.stat().st_size != file["size_bytes"]:
-            wrong.append(f"'{file['name']}' is not as long as it was")
-        elif _checked(there, progress) != file["sha256"]:
+        if fault := _fault_at_a_glance(folder, file):
+            wrong.append(fault)
+        elif _checked(folder / file["name"], progress) != file["sha256"]:
             wrong.append(f"'{file['name']}' has changed (its checksum is another)")
-    if wrong:
-        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise EngineError(
-            f"The model '{name}' is damaged: {wrong[0]}{more}.",
-            hint=f"Type: s2st models rm {name} && s2st models pull {name}",
-        )
+    _refuse_damaged(name, wrong)
     return [file["name"] for file in files]
+
+
+def glance(name: str) -> Installed:
+    """A model of which every file is there, and as long as it was; nothing is read.
+
+    Raises `EngineError` naming what is missing or has another length.
+    """
+    folder = path(name)
+    files = _manifest(folder)["files"]
+    _refuse_damaged(name, [fault for file in files if (fault := _fault_at_a_glance(folder, file))])
+    return Installed(name, folder, _size_bytes(folder))
 
 
 def remove(name: str) -> Path:
@@ -254,6 +257,24 @@ def _manifest(folder: Path) -> dict[str, Any]:
     if not plain:
         raise EngineError(f"'{folder / MANIFEST}' is not one of ours.")
     return dict(record)
+
+
+def _fault_at_a_glance(folder: Path, file: Mapping[str, Any]) -> str:
+    there = folder / file["name"]
+    if not there.is_file():
+        return f"'{file['name']}' is missing"
+    if there.stat().st_size != file["size_bytes"]:
+        return f"'{file['name']}' is not as long as it was"
+    return ""
+
+
+def _refuse_damaged(name: str, faults: Sequence[str]) -> None:
+    if faults:
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise EngineError(
+            f"The model '{name}' is damaged: {faults[0]}{more}.",
+            hint=f"Type: s2st models rm {name} && s2st models pull {name}",
+        )
 
 
 def _refuse_foreign(folder: Path) -> None:

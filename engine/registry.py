@@ -14,7 +14,7 @@ from engine.agent import StreamRequest, Task
 from engine.engine_spec import EngineSpec, LoadOptions, Missing
 from engine.errors import EngineError, LanguageError, UnknownEngineError
 from engine.languages import LANGUAGES, language_name
-from engine.model_languages import SEAMLESS_SOURCES, SEAMLESS_SPEECH, SEAMLESS_TEXT
+from engine.model_languages import SEAMLESS_SOURCES, SEAMLESS_SPEECH, SEAMLESS_WRITES
 
 __all__ = ["EngineSpec", "LoadOptions", "Missing", "choose_engine", "engines"]
 logger = logging.getLogger(__name__)
@@ -66,12 +66,13 @@ BUILT_IN: tuple[EngineSpec, ...] = (
         name="seamless",
         summary="SeamlessStreaming, simultaneous; large weights, not for commercial use",
         sources=SEAMLESS_SOURCES,
-        text_targets=frozenset(SEAMLESS_TEXT),
+        text_targets=SEAMLESS_WRITES,
         speech_targets=SEAMLESS_SPEECH,
         input_rate_hz=16_000,
         output_rate_hz=16_000,
         loader="engine.seamless.entry:load",
         probe="engine.seamless.entry:missing",
+        checkup="engine.seamless.entry:findings",
         hears_any=True,
         tells_source=False,
         has_weights=True,
@@ -86,12 +87,13 @@ BUILT_IN: tuple[EngineSpec, ...] = (
         name="m4t",
         summary="SeamlessM4T v2, utterances or streams; large weights, not for commercial use",
         sources=SEAMLESS_SOURCES,
-        text_targets=frozenset(SEAMLESS_TEXT),
+        text_targets=SEAMLESS_WRITES,
         speech_targets=SEAMLESS_SPEECH,
         input_rate_hz=16_000,
         output_rate_hz=16_000,
         loader="engine.m4t.entry:load",
         probe="engine.m4t.entry:missing",
+        checkup="engine.m4t.entry:findings",
         hears_any=True,
         tells_source=False,
         has_weights=True,

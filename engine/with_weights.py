@@ -13,6 +13,7 @@ from typing import Any
 from audio_io.errors import S2stError
 from engine import models
 from engine.agent import Agent, Chain
+from engine.checkup import Finding
 from engine.engine_spec import LoadOptions, Missing
 from engine.errors import EngineError
 from engine.vad.choice import NO_DETECTOR, load_detector
@@ -40,6 +41,26 @@ class Weights:
             what = f"its weights ({spec.size_bytes / 1e9:.1f} GB, {spec.licence})"
             found.append(Missing(what, f"s2st models pull {self.model}"))
         return found
+
+    def findings(self) -> Iterator[Finding]:
+        """Weights that are here at a glance, and what they would run on."""
+        if self.missing(LoadOptions()):
+            return
+        name = f"weights of {self.engine}"
+        try:
+            model = models.glance(self.model)
+        except S2stError as error:
+            yield Finding(name, False, str(error.args[0]), error.hint, needed=False)
+            return
+        with self.needed_packages():
+            from engine.placement import choose_device, choose_dtype, free_memory_bytes
+        device = choose_device("auto")
+        dtype = str(choose_dtype("auto", device)).removeprefix("torch.")
+        seen = f"{model.size_bytes / 1e9:.1f} GB, as long as they were; on {device} as {dtype}"
+        free_bytes = free_memory_bytes(device)
+        if free_bytes is not None:
+            seen += f", where {free_bytes / 1e9:.1f} GB of memory are free"
+        yield Finding(name, True, seen, needed=False)
 
     def folder(self, options: LoadOptions) -> Path:
         """Where they are. Raises `EngineError` where they are not here."""

@@ -38,8 +38,10 @@ def load(options: LoadOptions) -> Agent[Any, Any, Any]:
 
 
 def missing(request: StreamRequest, options: LoadOptions) -> list[Missing]:
-    """What a request would need that is not on this machine. Loads nothing."""
+    """What a request would need that is not on this machine. Loads nothing. Raises `UsageError` for
+    a speaker there is not."""
     from engine.cascade.mt.apertium import PACKAGES, ROUTES, mode_file
+    from engine.cascade.tts.espeak import check_variant
 
     found: list[Missing] = []
     detector = options.voice_detector
@@ -65,6 +67,8 @@ def missing(request: StreamRequest, options: LoadOptions) -> list[Missing]:
     if any(map(request.speaks, request.targets)) and which("espeak-ng") is None:
         programs.append("espeak-ng (speech)")
         packages.add("espeak-ng")
+    for speaker in request.speakers.values():
+        check_variant(speaker)
     if packages:
         line = f"sudo apt install {' '.join(sorted(packages))}"
         found.append(Missing(" and ".join(programs), line))

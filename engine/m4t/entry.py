@@ -1,9 +1,11 @@
 """The way in: what the engine lacks on this machine, and the engine itself. Loads nothing heavy
 before it is asked to."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from engine.agent import Agent, StreamRequest
+from engine.checkup import Finding
 from engine.engine_spec import LoadOptions, Missing
 from engine.with_weights import Weights, behind_detector
 
@@ -17,6 +19,11 @@ WEIGHTS = Weights(
 def missing(request: StreamRequest, options: LoadOptions) -> list[Missing]:
     """What a request would need that is not on this machine."""
     return WEIGHTS.missing(options)
+
+
+def findings() -> Iterator[Finding]:
+    """What works of it on this machine, as far as that is seen without loading it."""
+    return WEIGHTS.findings()
 
 
 def load(options: LoadOptions) -> Agent[Any, Any, Any]:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from engine.models import convert
 from tests.cli.running import Ran, inside, s2st
+from tests.fakes import DATA
 
 TARGETS = ["cat", "epo", "fra", "glg", "ita", "por", "spa"]
 
@@ -75,3 +77,20 @@ def test_languages_of_an_unknown_engine_is_a_usage_error() -> None:
     ran = inside("languages", "--engine", "nope")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == "s2st: No engine is called 'nope'. There is: cascade, seamless, m4t.\n"
+
+
+def test_doctor_looks_at_weights_that_are_here(tmp_path: Path) -> None:
+    model = convert(DATA / "seamless", tmp_path / "seamless-streaming", progress=lambda _: None)
+    env = {"S2ST_MODELS": str(tmp_path)}
+    whole = findings(s2st("doctor", "--json", env=env))["weights of seamless"]
+    assert whole["works"]
+    assert "as long as they were; on " in whole["seen"]
+    largest = max(model.iterdir(), key=lambda path: path.stat().st_size)
+    with largest.open("r+b") as file:
+        file.truncate(1000)
+    ran = s2st("doctor", "--json", env=env)
+    cut = findings(ran)["weights of seamless"]
+    assert ran.code == 0, "the default engine works all the same"
+    assert not cut["works"]
+    assert f"'{largest.name}' is not as long as it was" in cut["seen"]
+    assert "s2st models pull seamless-streaming" in cut["remedy"]

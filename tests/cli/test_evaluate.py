@@ -15,6 +15,7 @@ from tests.cli.running import Ran, Running, inside, s2st, until
 from tests.fakes import DATA
 
 MANIFEST = DATA / "manifest.tsv"
+M4T = ("--engine", "m4t", "--model-dir", DATA / "m4t")
 AGENTS = DATA / "agents"
 QUIET = ("--quiet",)
 
@@ -277,9 +278,9 @@ def test_a_sweep_runs_each_value_and_makes_one_report(tmp_path: Path) -> None:
 
 
 def test_a_sweep_of_an_engine_with_weights_gives_a_curve(tmp_path: Path) -> None:
-    m4t = ("--engine", "m4t", "--model-dir", DATA / "m4t", "--dtype", "fp32", "--jobs", 2)
     ran = s2st(
-        *("evaluate", "--data-file", MANIFEST, "--start-index", 1, "--end-index", 3, *m4t),
+        *("evaluate", "--data-file", MANIFEST, "--start-index", 1, "--end-index", 3, *M4T),
+        *("--dtype", "fp32", "--jobs", 2),
         *("--sweep", "frames=0,12", "-o", tmp_path / "out", *QUIET),
     )
     assert ran.code == 0, ran.err
@@ -402,6 +403,10 @@ BAD = [
     (["--data-file", "good.tsv", "--sweep", "/tmp/x=1"], "is no name of a setting"),
     (["--data-file", "good.tsv", "--sweep", "min_confidence=nan"], "cannot be nan"),
     (["--data-file", "good.tsv", "--sweep", "min_confidence=5"], "cannot be 5"),
+    (
+        ["--data-file", "good.tsv", *M4T, "--sweep", "window-s=8,10"],
+        "--sweep window-s means nothing here: it is of mode chunked, and this is mode streamatt",
+    ),
     (["--data-file", "good.tsv", "--asr-model", ""], "takes the name or the folder"),
     (["--data-file", "good.tsv", "--engine", "cascade", "--agent", "x.py"], "Give one of them"),
     (["--data-file", "marks.tsv", "--task", "asr"], "line 2: column 'src_text' holds no words"),

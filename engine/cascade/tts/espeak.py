@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 
 from audio_io.chunk import Samples
+from audio_io.errors import UsageError
 from audio_io.pcm import from_pcm16
 from engine.errors import EngineError, LanguageError
 
@@ -27,6 +28,25 @@ TIMEOUT_S = 60.0
 
 _SPEAKER = re.compile(r"[A-Za-z0-9]{1,20}")
 _PHONEMES = re.compile(r"\[\[|\]\]")
+
+
+def check_variant(name: str) -> None:
+    """Raises `UsageError` for what is no variant of this machine's espeak-ng, which itself would
+    speak with the usual voice and say nothing of it."""
+    program = shutil.which("espeak-ng")
+    if program is None:
+        return
+    asked = [program, "--voices=variant"]
+    try:
+        done = subprocess.run(asked, capture_output=True, timeout=TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return  # whoever speaks with it will say so
+    known = re.findall(r"!v/(\S+)", done.stdout.decode(errors="replace"))
+    if known and name not in known:
+        raise UsageError(
+            f"espeak-ng has no variant '{name[:40]}' here.",
+            hint="For example f2 or m3; `espeak-ng --voices=variant` lists them by their files.",
+        )
 
 
 class EspeakSynthesizer:

@@ -1,5 +1,6 @@
 """espeak-ng as a program."""
 
+from dataclasses import replace
 from pathlib import Path
 from shutil import which
 
@@ -7,7 +8,11 @@ import numpy as np
 import pytest
 
 from audio_io.chunk import Samples
+from audio_io.errors import UsageError
+from engine.agent import StreamRequest
+from engine.cascade.loading import missing
 from engine.cascade.tts.espeak import VOICES, EspeakSynthesizer
+from engine.engine_spec import LoadOptions
 from engine.errors import EngineError, LanguageError
 
 pytestmark = pytest.mark.skipif(which("espeak-ng") is None, reason="espeak-ng is not installed")
@@ -15,6 +20,15 @@ pytestmark = pytest.mark.skipif(which("espeak-ng") is None, reason="espeak-ng is
 
 def spoken(text: str, target: str = "spa", speaker: str | None = None) -> Samples:
     return np.concatenate(list(EspeakSynthesizer().speak(text, target, speaker)))
+
+
+def test_a_variant_that_is_not_there_is_refused_before_anything_is_heard() -> None:
+    # espeak-ng itself would take the usual voice, and say nothing.
+    assert np.array_equal(spoken("hola", speaker="f99"), spoken("hola"))
+    request = StreamRequest("eng", ("spa",), speakers={"spa": "f99"})
+    with pytest.raises(UsageError, match="no variant 'f99'"):
+        missing(request, LoadOptions())
+    assert missing(replace(request, speakers={"spa": "f2"}), LoadOptions()) == []
 
 
 @pytest.mark.parametrize("target", sorted(VOICES))
