@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 
 from engine.errors import EngineError
+from engine.like_lengths import of_like_length
 
 logger = logging.getLogger(__name__)
 
@@ -22,18 +23,8 @@ Result = TypeVar("Result")
 
 
 def buckets(lengths: Sequence[int]) -> list[list[int]]:
-    """The places of items of like length, longest first, so that padding is bounded."""
-    order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
-    found: list[list[int]] = []
-    for place in order:
-        if found and len(found[-1]) < MOST_ITEMS:
-            padded = lengths[found[-1][0]] * (len(found[-1]) + 1)
-            held = sum(lengths[other] for other in found[-1]) + lengths[place]
-            if padded - held <= MOST_PADDING * padded:
-                found[-1].append(place)
-                continue
-        found.append([place])
-    return found
+    """The places of items that are computed together, longest first."""
+    return of_like_length(lengths, MOST_PADDING, MOST_ITEMS)
 
 
 @contextmanager

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.like_lengths import of_like_length
 from engine.seamless.config import EncoderConfig
 
-MOST_PADDING = 1.25
-"""Streams are encoded together while padding them to the longest makes so many times the frames."""
+MOST_PADDING = 0.2
+"""Part of what is encoded at once that may be padding."""
 
 
 class SpeechEncoder(nn.Module):
@@ -42,7 +43,7 @@ class SpeechEncoder(nn.Module):
         """Frames (T, 80) of each stream to its states (A, M). Streams of like length are computed
         together: the same states but for rounding. An odd last frame is paired with a zero one."""
         states: list[Tensor] = [torch.empty(0)] * len(streams)
-        for group in alike([len(frames) for frames in streams]):
+        for group in of_like_length([len(frames) for frames in streams], MOST_PADDING):
             encoded = self._encode_together([streams[number] for number in group])
             for number, each in zip(group, encoded, strict=True):
                 states[number] = each
@@ -64,22 +65,6 @@ class SpeechEncoder(nn.Module):
         projected = self.speech_encoder_frontend(stacked)
         adapted, counts = self.speech_encoder(projected, Extent(lengths, whole, batch.device))
         return [adapted[number, :count] for number, count in enumerate(counts)]
-
-
-def alike(lengths: Sequence[int]) -> list[list[int]]:
-    """Numbers of the streams to compute together, longest first, by their lengths."""
-    groups: list[list[int]] = []
-    kept = 0
-    for number in sorted(range(len(lengths)), key=lambda each: -lengths[each]):
-        if groups:
-            longest = lengths[groups[-1][0]]
-            if longest * (len(groups[-1]) + 1) <= MOST_PADDING * (kept + lengths[number]):
-                groups[-1].append(number)
-                kept += lengths[number]
-                continue
-        groups.append([number])
-        kept = lengths[number]
-    return groups
 
 
 class Extent:
