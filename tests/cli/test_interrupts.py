@@ -10,8 +10,6 @@ import pytest
 
 from tests.cli.running import JOURNAL, LONG, Ran, Running, copies, names, parts, until
 
-pytestmark = pytest.mark.real_time
-
 FORMATS = ["eng.srt", "spa.srt", "spa.wav"]
 
 
