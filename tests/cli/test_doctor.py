@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from engine.models import convert
+from engine.registry import BUILT_IN
 from tests.cli.running import Ran, inside, s2st
 from tests.fakes import DATA
 
@@ -79,18 +80,20 @@ def test_languages_of_an_unknown_engine_is_a_usage_error() -> None:
     assert ran.err == "s2st: No engine is called 'nope'. There is: cascade, seamless, m4t.\n"
 
 
-def test_doctor_looks_at_weights_that_are_here(tmp_path: Path) -> None:
+def test_doctor_looks_at_weights_that_are_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("S2ST_MODELS", str(tmp_path))
+    spec = next(spec for spec in BUILT_IN if spec.name == "seamless")
+    assert list(spec.findings()) == []
     model = convert(DATA / "seamless", tmp_path / "seamless-streaming", progress=lambda _: None)
-    env = {"S2ST_MODELS": str(tmp_path)}
-    whole = findings(s2st("doctor", "--json", env=env))["weights of seamless"]
-    assert whole["works"]
-    assert "as long as they were; on " in whole["seen"]
+    (whole,) = spec.findings()
+    assert whole.works
+    assert "as long as they were; on " in whole.seen
     largest = max(model.iterdir(), key=lambda path: path.stat().st_size)
     with largest.open("r+b") as file:
         file.truncate(1000)
-    ran = s2st("doctor", "--json", env=env)
-    cut = findings(ran)["weights of seamless"]
-    assert ran.code == 0, "the default engine works all the same"
-    assert not cut["works"]
-    assert f"'{largest.name}' is not as long as it was" in cut["seen"]
-    assert "s2st models pull seamless-streaming" in cut["remedy"]
+    (cut,) = spec.findings()
+    assert not cut.works and not cut.needed
+    assert f"'{largest.name}' is not as long as it was" in cut.seen
+    assert "s2st models pull seamless-streaming" in cut.remedy

@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.running import JOURNAL, LONG, Ran, Running, copies, names, parts, until
 
+pytestmark = pytest.mark.real_time
+
 FORMATS = ["eng.srt", "spa.srt", "spa.wav"]
 
 

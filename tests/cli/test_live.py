@@ -12,6 +12,8 @@ import pytest
 
 from tests.cli.running import LONG, S2ST, SHORT, SPANISH, TWO, Ran, Running, s2st, until
 
+pytestmark = pytest.mark.real_time
+
 NO_SOUND = {"PULSE_SERVER": "unix:/nowhere", "PULSE_RUNTIME_PATH": "/nowhere"}
 """No sound server may be found, whatever this machine has."""
 

@@ -28,6 +28,8 @@ from engine.events import (
 )
 from tests.live_fakes import noise
 
+pytestmark = pytest.mark.real_time
+
 RATE_HZ = 8_000
 LANGUAGES = ("eng", "spa")
 FORMS = ("srt", "vtt")

@@ -15,6 +15,8 @@ from engine.process_pool import Tell
 from engine.stream_pool import run_streams
 from tests.fakes import ParrotAgent, ParrotState, chunks
 
+pytestmark = pytest.mark.real_time
+
 REQUEST = StreamRequest("eng", ("spa",))
 
 
