@@ -8,8 +8,14 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
+
+from engine.layers.padding import present
+from engine.like_lengths import of_like_length
 
 SLOPE = 0.1
+MOST_PADDING = 0.2
+"""Part of what is computed at once that may be padding."""
 
 
 class CodeHifiGan(nn.Module):
@@ -49,22 +55,58 @@ class CodeHifiGan(nn.Module):
                 self.resblocks.append(_Residual(channels, size, dilations))
         self.conv_post = nn.Conv1d(channels, 1, 7, padding=3)
         self._blocks = len(resblock_kernels)
+        self._rates = list(upsample_rates)
 
-    def forward(self, units: Tensor, language: int, speaker: int) -> Tensor:
-        """Units (U,) to samples (U * upsampling,), in [-1, 1]."""
-        count, device = len(units), units.device
+    def forward(
+        self, units: Sequence[Tensor], languages: Sequence[int], speakers: Sequence[int]
+    ) -> list[Tensor]:
+        """Units (U,) of each utterance, its language and its speaker, to its samples
+        (U * upsampling,), in [-1, 1]. Those of like length are computed together, each as it is
+        alone but for rounding."""
+        made: list[Tensor] = [torch.empty(0)] * len(units)
+        for group in of_like_length([len(each) for each in units], MOST_PADDING):
+            parts = [self._embed(units[n], languages[n], speakers[n]) for n in group]
+            for place, sound in zip(group, self._synthesise(parts), strict=True):
+                made[place] = sound
+        return made
+
+    def _embed(self, units: Tensor, language: int, speaker: int) -> Tensor:
+        """(U, E)."""
         parts = [
-            self.lang(torch.tensor([language], device=device)).expand(count, -1),
+            self.lang(torch.tensor([language], device=units.device)).expand(len(units), -1),
             self.dict(units),
-            self.spkr(torch.tensor([speaker], device=device)).expand(count, -1),
+            self.spkr(torch.tensor([speaker], device=units.device)).expand(len(units), -1),
         ]
-        sound = self.conv_pre(torch.cat(parts, dim=-1).T[None])
-        for step, upsample in enumerate(self.ups):
+        return torch.cat(parts, dim=-1)
+
+    def _synthesise(self, embedded: Sequence[Tensor]) -> list[Tensor]:
+        ends = _Ends([len(each) for each in embedded], embedded[0].device)
+        sound = ends.silence(self.conv_pre(pad_sequence(list(embedded), batch_first=True).mT))
+        for step, (upsample, rate) in enumerate(zip(self.ups, self._rates, strict=True)):
             sound = upsample(functional.leaky_relu(sound, SLOPE))
+            ends.upsample(rate)
+            sound = ends.silence(sound)
             blocks = self.resblocks[step * self._blocks : (step + 1) * self._blocks]
-            sound = sum(block(sound) for block in blocks) / self._blocks
-        samples: Tensor = torch.tanh(self.conv_post(functional.leaky_relu(sound)))[0, 0]
-        return samples
+            sound = sum(block(sound, ends) for block in blocks) / self._blocks
+        samples = torch.tanh(self.conv_post(functional.leaky_relu(sound)))[:, 0]
+        return [each[:length] for each, length in zip(samples, ends.lengths, strict=True)]
+
+
+class _Ends:
+    """Where the utterances of a batch end; convolutions must see nothing past that."""
+
+    def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
+        self.lengths = list(lengths)
+        self._device = device
+        self._there = present(self.lengths, device)
+
+    def upsample(self, rate: int) -> None:
+        self.lengths = [rate * length for length in self.lengths]
+        self._there = present(self.lengths, self._device)
+
+    def silence(self, sound: Tensor) -> Tensor:
+        """(N, channels, L), zero past the ends."""
+        return sound if self._there is None else sound * self._there[:, None, :]
 
 
 class _Residual(nn.Module):
@@ -78,10 +120,10 @@ class _Residual(nn.Module):
             nn.Conv1d(channels, channels, kernel, padding="same") for _ in dilations
         )
 
-    def forward(self, sound: Tensor) -> Tensor:
+    def forward(self, sound: Tensor, ends: _Ends) -> Tensor:
         for first, second in zip(self.convs1, self.convs2, strict=True):
-            inner = first(functional.leaky_relu(sound, SLOPE))
-            sound = sound + second(functional.leaky_relu(inner, SLOPE))
+            inner = ends.silence(first(functional.leaky_relu(sound, SLOPE)))
+            sound = sound + ends.silence(second(functional.leaky_relu(inner, SLOPE)))
         return sound
 
 

@@ -78,7 +78,7 @@ def naive_step(
     if units is None or speaker is None:
         return NaiveStep(turn, source, None, None)
     index = model.config.vocoder_language_index[state.language]
-    sound = model.vocoder(torch.tensor(units, device=model.device), index, speaker)
+    [sound] = model.vocoder([torch.tensor(units, device=model.device)], [index], [speaker])
     return NaiveStep(turn, source, units, sound)
 
 
@@ -270,8 +270,10 @@ def _next_units(
     characters = spell(spelled, len(last.features), model.pieces)
     if not characters.symbols:
         return None
-    states, lasting = model.units.durations(last.features, characters, policy.duration_factor)
-    symbols = model.units.units(states, lasting)
+    [(states, lasting)] = model.units.durations(
+        [last.features], [characters], [policy.duration_factor]
+    )
+    [symbols] = model.units.units([states], [lasting])
     durations = lasting.tolist()
     state.speech.durations, state.speech.symbols = durations, symbols.tolist()
     if turn.features is None:

@@ -1,23 +1,28 @@
 """Text to units: the decoder's features, spread over characters, then over units of 20 ms.
 
-P: positions of the text decoder; C: characters; U: units; M: width.
+N: sentences; P: positions of the text decoder; C: characters; U: units; L: one of these; M: width.
+Sentences of like length are computed together, each as it is alone but for rounding.
 FastSpeech 2's duration predictor: https://arxiv.org/abs/2006.04558.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.layers.padding import silenced, stacked
+from engine.like_lengths import of_like_length
 from engine.seamless.config import UnitConfig
 from engine.seamless.text_decoder import FIRST_POSITION, sinusoid_table
 from engine.seamless.tokens import SPACE, TextPieces
 
 FIRST_UNIT = 4
 """Unit symbols come after four control symbols."""
+MOST_PADDING = 0.25
+"""Part of what is computed at once that may be padding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +56,55 @@ class UnitDecoder(nn.Module):
         model.final_proj = nn.Linear(width, units, bias=False)
 
     def durations(
-        self, features: Tensor, characters: Characters, duration_factor: float
-    ) -> tuple[Tensor, Tensor]:
-        """States of the characters (C, M) and how many units each lasts (C,); features (P, M)."""
-        states = features
-        for layer in self.t2u_model.encoder.layers:  # type: ignore[union-attr]
-            states = layer(states)
-        states = self.t2u_model.encoder.layer_norm(states)  # type: ignore[union-attr, operator]
+        self,
+        features: Sequence[Tensor],
+        characters: Sequence[Characters],
+        duration_factors: Sequence[float],
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Of each sentence the states of its characters (C, M), and how many units each lasts (C,);
+        features (P, M)."""
         frontend = self._frontend()
-        states = frontend.spread(states, characters)
-        return states, frontend.durations(states, duration_factor)
+        states = together(self._encode, features)
+        states = [frontend.spread(each, own) for each, own in zip(states, characters, strict=True)]
+        logarithms = together(frontend.variance_adaptor.duration_predictor, states)  # type: ignore[arg-type]
+        return [
+            (each, frontend.durations(lasting, factor))
+            for each, lasting, factor in zip(states, logarithms, duration_factors, strict=True)
+        ]
 
-    def units(self, states: Tensor, durations: Tensor) -> Tensor:
-        """The likeliest symbol of each unit, (U,), from states of characters."""
-        states = self._frontend().lay_out(states, durations)
+    def units(self, states: Sequence[Tensor], durations: Sequence[Tensor]) -> list[Tensor]:
+        """Of each sentence the likeliest symbol of each unit, (U,), from states of characters."""
+        frontend = self._frontend()
+        laid_out = [frontend.lay_out(*each) for each in zip(states, durations, strict=True)]
+        return [each[:, 0] for each in together(self._decode, laid_out)]
+
+    def _encode(self, states: Tensor, there: Tensor | None) -> Tensor:
+        for layer in self.t2u_model.encoder.layers:  # type: ignore[union-attr]
+            states = layer(states, there)
+        return self.t2u_model.encoder.layer_norm(states)  # type: ignore[no-any-return, union-attr, operator]
+
+    def _decode(self, states: Tensor, there: Tensor | None) -> Tensor:
         for layer in self.t2u_model.decoder.layers:  # type: ignore[union-attr]
-            states = layer(states)
+            states = layer(states, there)
         states = self.t2u_model.decoder.layer_norm(states)  # type: ignore[union-attr, operator]
-        best: Tensor = self.t2u_model.final_proj(states).argmax(dim=-1)  # type: ignore[operator]
-        return best
+        return self.t2u_model.final_proj(states).argmax(dim=-1, keepdim=True)  # type: ignore[no-any-return, operator]
 
     def _frontend(self) -> "_Frontend":
         frontend = self.t2u_model.decoder_frontend
         assert isinstance(frontend, _Frontend)
         return frontend
+
+
+def together(
+    compute: Callable[[Tensor, Tensor | None], Tensor], sequences: Sequence[Tensor]
+) -> list[Tensor]:
+    """What a module makes of each sequence (L, M): those of like length are one batch."""
+    made: list[Tensor] = [torch.empty(0)] * len(sequences)
+    for group in of_like_length([len(each) for each in sequences], MOST_PADDING):
+        own = [sequences[place] for place in group]
+        for place, out, sequence in zip(group, compute(*stacked(own)), own, strict=True):
+            made[place] = out[: len(sequence)]
+    return made
 
 
 def spell(tokens: Sequence[int], positions: int, pieces: TextPieces) -> Characters:
@@ -134,9 +164,9 @@ class _Frontend(nn.Module):
         placed: Tensor = spread + (self.pos_emb_alpha_char * places + embedded)
         return placed
 
-    def durations(self, states: Tensor, duration_factor: float) -> Tensor:
-        logarithms: Tensor = self.variance_adaptor.duration_predictor(states)  # type: ignore[operator]
-        durations = torch.round((torch.exp(logarithms) - 1) * duration_factor).long()
+    def durations(self, logarithms: Tensor, duration_factor: float) -> Tensor:
+        """Units of each character (C,), from what the predictor made of them (C, 1)."""
+        durations = torch.round((torch.exp(logarithms[:, 0]) - 1) * duration_factor).long()
         return durations.clamp(min=1)
 
     def lay_out(self, states: Tensor, durations: Tensor) -> Tensor:
@@ -162,11 +192,11 @@ class DurationPredictor(nn.Module):
         self.ln2 = nn.LayerNorm(hidden)
         self.proj = nn.Linear(hidden, 1)
 
-    def forward(self, states: Tensor) -> Tensor:
-        """(C, M) to (C,)."""
-        states = self.ln1(self.conv1(states.T[None])[0].T)
-        states = self.ln2(self.conv2(states.T[None])[0].T)
-        logarithms: Tensor = self.proj(states)[:, 0]
+    def forward(self, states: Tensor, there: Tensor | None) -> Tensor:
+        """(N, C, M) to (N, C, 1)."""
+        states = self.ln1(self.conv1(states.mT).mT)
+        states = self.ln2(self.conv2(silenced(states, there).mT).mT)
+        logarithms: Tensor = self.proj(states)
         return logarithms
 
 
@@ -179,13 +209,14 @@ class _SelfAttention(nn.Module):
         self.v_proj = nn.Linear(width, width)
         self.output_proj = nn.Linear(width, width)
 
-    def forward(self, states: Tensor) -> Tensor:
+    def forward(self, states: Tensor, there: Tensor | None) -> Tensor:
         queries, keys, values = (
-            projection(states).unflatten(-1, (self.heads, -1)).transpose(0, 1)[None]
+            projection(states).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for projection in (self.q_proj, self.k_proj, self.v_proj)
         )
-        attended = functional.scaled_dot_product_attention(queries, keys, values)
-        out: Tensor = self.output_proj(attended[0].transpose(0, 1).flatten(1))
+        mask = None if there is None else there[:, None, None, :]
+        attended = functional.scaled_dot_product_attention(queries, keys, values, mask)
+        out: Tensor = self.output_proj(attended.transpose(1, 2).flatten(2))
         return out
 
 
@@ -202,8 +233,8 @@ class _EncoderLayer(nn.Module):
         self.ffn.inner_proj = nn.Linear(width, config.ffn_dim)
         self.ffn.output_proj = nn.Linear(config.ffn_dim, width)
 
-    def forward(self, states: Tensor) -> Tensor:
-        states = states + self.self_attn(self.self_attn_layer_norm(states))
+    def forward(self, states: Tensor, there: Tensor | None) -> Tensor:
+        states = states + self.self_attn(self.self_attn_layer_norm(states), there)
         inner = functional.relu(self.ffn.inner_proj(self.ffn_layer_norm(states)))  # type: ignore[operator]
         out: Tensor = states + self.ffn.output_proj(inner)  # type: ignore[operator]
         return out
@@ -222,8 +253,9 @@ class _DecoderLayer(nn.Module):
         self.conv1d.conv2 = nn.Conv1d(width, width, kernel, padding="same")
         self.conv1d_layer_norm = nn.LayerNorm(width)
 
-    def forward(self, states: Tensor) -> Tensor:
-        states = self.self_attn_layer_norm(states + self.self_attn(states))
-        inner = functional.relu(self.conv1d.conv1(states.T[None]))  # type: ignore[operator]
-        out: Tensor = self.conv1d_layer_norm(states + self.conv1d.conv2(inner)[0].T)  # type: ignore[operator]
+    def forward(self, states: Tensor, there: Tensor | None) -> Tensor:
+        states = self.self_attn_layer_norm(states + self.self_attn(states, there))
+        inner = functional.relu(self.conv1d.conv1(silenced(states, there).mT)).mT  # type: ignore[operator]
+        inner = self.conv1d.conv2(silenced(inner, there).mT).mT  # type: ignore[operator]
+        out: Tensor = self.conv1d_layer_norm(states + inner)
         return out

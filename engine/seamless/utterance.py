@@ -17,7 +17,7 @@ from engine.layers.features import BINS, SHIFT_MS, FilterBank
 from engine.seamless.config import StreamingPolicy
 from engine.seamless.loading import SeamlessModel
 from engine.seamless.policy import Row, TextState, Turn, decode
-from engine.seamless.speech import SpeechState, next_units
+from engine.seamless.speech import Speaking, SpeechState, next_units
 
 
 @dataclass(slots=True)
@@ -86,8 +86,7 @@ def step_utterances(
     """A step of each utterance, none of them twice: what each language came to, or the error of an
     utterance whose numbers overflow.
 
-    They are encoded and decoded together, and spoken one by one; each comes to what it comes to
-    alone but for rounding.
+    They are computed together; each comes to what it comes to alone but for rounding.
     """
     clock = _Clock(model.device if any(segment.policy.trace for segment in segments) else None)
     for segment in segments:
@@ -104,13 +103,29 @@ def step_utterances(
     ]
     turns = dict(zip(places, decode(model.decoder, sources, rows) if rows else [], strict=True))
     clock.lap("decoder")
+    failed: dict[int, EngineError] = {}
+    for (number, _), turn in turns.items():
+        if not _is_finite(turn):
+            failed[number] = _overflow(model)
+    units = _units(model, segments, {at: turn for at, turn in turns.items() if at[0] not in failed})
+    clock.lap("text_to_unit")
+    speech = _speech(model, segments, units)
+    clock.lap("vocoder")
+    for (number, _), samples in speech.items():
+        if not np.isfinite(samples).all():
+            failed[number] = _overflow(model)
     results: list[dict[str, Said] | EngineError] = []
     for number, segment in enumerate(segments):
-        own = {language: turn for (each, language), turn in turns.items() if each == number}
-        try:
-            results.append(_say(model, segment, own, clock, len(segments)))
-        except EngineError as error:
-            results.append(error)
+        step, segment.utterance.steps = segment.utterance.steps, segment.utterance.steps + 1
+        said = {}
+        for language, target in segment.utterance.targets.items():
+            at = number, language
+            made = turns.get(at), units.get(at), speech.get(at)
+            trace = None
+            if segment.policy.trace:
+                trace = _record(step, segment, target, *made, clock, len(segments))
+            said[language] = Said(made[0], made[2], trace)
+        results.append(failed.get(number, said))
     return results
 
 
@@ -180,49 +195,47 @@ def _row(model: SeamlessModel, segment: Segment, language: str, source: int) -> 
     )
 
 
-def _say(
-    model: SeamlessModel,
-    segment: Segment,
-    turns: Mapping[str, Turn],
-    shared: "_Clock",
-    streams: int,
-) -> dict[str, Said]:
-    """Each language of one utterance: what was decided, and its speech where that is due."""
-    utterance, policy = segment.utterance, segment.policy
-    number, utterance.steps = utterance.steps, utterance.steps + 1
-    said = {}
-    for language, target in utterance.targets.items():
-        clock = shared.copy()
-        turn = turns.get(language)
-        units, speech = None, None
-        if turn is not None:
-            _check_finite(turn, model)
-            if turn.features is not None and language in segment.speakers:
-                hurry = segment.duration_factors.get(language, 1.0)
-                units = next_units(
-                    model.units,
-                    turn,
-                    target.text.tokens,
-                    model.pieces,
-                    target.speech,
-                    source_finished=segment.finished,
-                    least_units=policy.min_unit_chunk_size,
-                    duration_factor=policy.duration_factor * hurry,
-                    keep_symbols=policy.trace,
-                )
-                clock.lap("text_to_unit")
-            if units is not None:
-                index = model.config.vocoder_language_index[language]
-                sound = model.vocoder(units, index, segment.speakers[language])
-                speech = np.ascontiguousarray(sound.float().cpu().numpy())
-                if not np.isfinite(speech).all():
-                    raise _overflow(model)
-                clock.lap("vocoder")
-        trace = None
-        if policy.trace:
-            trace = _record(number, segment, target, turn, units, speech, clock, streams)
-        said[language] = Said(turn, speech, trace)
-    return said
+_At = tuple[int, str]
+"""Number of a segment, and a language."""
+
+
+def _units(
+    model: SeamlessModel, segments: Sequence[Segment], turns: Mapping[_At, Turn]
+) -> dict[_At, Tensor]:
+    """Units that are to be spoken now."""
+    speaking = {}
+    for (number, language), turn in turns.items():
+        segment = segments[number]
+        if turn.features is None or language not in segment.speakers:
+            continue
+        target, policy = segment.utterance.targets[language], segment.policy
+        speaking[number, language] = Speaking(
+            turn,
+            target.text.tokens,
+            target.speech,
+            source_finished=segment.finished,
+            least_units=policy.min_unit_chunk_size,
+            duration_factor=policy.duration_factor * segment.duration_factors.get(language, 1.0),
+            keep_symbols=policy.trace,
+        )
+    units = next_units(model.units, model.pieces, list(speaking.values()))
+    found = zip(speaking, units, strict=True)
+    return {at: each for at, each in found if each is not None}
+
+
+def _speech(
+    model: SeamlessModel, segments: Sequence[Segment], units: Mapping[_At, Tensor]
+) -> dict[_At, Samples]:
+    """The sound of units, at 16 kHz."""
+    sounds = model.vocoder(
+        list(units.values()),
+        [model.config.vocoder_language_index[language] for _, language in units],
+        [segments[number].speakers[language] for number, language in units],
+    )
+    return {
+        at: np.ascontiguousarray(sound.float().cpu().numpy())
+        for at, sound in zip(units, sounds, strict=True)
+    }
 
 
 class _Clock:
@@ -234,12 +247,6 @@ class _Clock:
         self._last_s = time.perf_counter()
         self.parts_ms: dict[str, float] = {}
 
-    def copy(self) -> "_Clock":
-        """Goes on from now, with what was measured so far."""
-        other = _Clock(self._device)
-        other.parts_ms = dict(self.parts_ms)
-        return other
-
     def lap(self, part: str) -> None:
         if self._device is not None and self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
@@ -248,9 +255,8 @@ class _Clock:
         self._last_s = now_s
 
 
-def _check_finite(turn: Turn, model: SeamlessModel) -> None:
-    if any(math.isnan(p_choose) for _, p_choose in turn.decisions):
-        raise _overflow(model)
+def _is_finite(turn: Turn) -> bool:
+    return not any(math.isnan(p_choose) for _, p_choose in turn.decisions)
 
 
 def _overflow(model: SeamlessModel) -> EngineError:
@@ -270,8 +276,8 @@ def _record(
     clock: _Clock,
     streams: int,
 ) -> dict[str, Any]:
-    """A step under the names of the reference's recordings. Times of features, encoder and decoder
-    are those of all the streams that took the step together."""
+    """A step under the names of the reference's recordings. Times are those of all the streams that
+    took the step together."""
     record: dict[str, Any] = {
         "step": number,
         "samples_heard": segment.utterance.heard_samples,
