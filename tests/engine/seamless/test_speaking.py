@@ -35,24 +35,22 @@ def no_gradients() -> Iterator[None]:
 def test_sentences_are_laid_out_as_each_is_alone(model: SeamlessModel) -> None:
     chance = torch.Generator().manual_seed(1)
     width = model.config.unit.model_dim
-    sentences, factors = [], [1.0, 0.7, 1.5, 1.0]
+    features, spelled, factors = [], [], [1.0, 0.7, 1.5, 1.0]
     for positions in (7, 2, 11, 6):
         lengths = [0, *torch.randint(0, 5, (positions - 2,), generator=chance).tolist(), 3]
         symbols = torch.randint(0, 9, (sum(lengths),), generator=chance).tolist()
-        features = torch.randn(positions, width, generator=chance)
-        sentences.append((features, Characters(lengths, symbols)))
+        features.append(torch.randn(positions, width, generator=chance))
+        spelled.append(Characters(lengths, symbols))
 
-    laid = model.units.durations(*zip(*sentences, strict=True), factors)  # type: ignore[arg-type]
-    symbols = model.units.units(*zip(*laid, strict=True))  # type: ignore[arg-type]
+    laid = model.units.durations(features, spelled, factors)
+    units = model.units.units([states for states, _ in laid], [lasting for _, lasting in laid])
 
-    assert len({len(each) for each in symbols}) > 1, "none was padded"
-    for (features, characters), factor, (states, lasting), own in zip(
-        sentences, factors, laid, symbols, strict=True
-    ):
-        [alone] = model.units.durations([features], [characters], [factor])
+    assert len({len(each) for each in units}) > 1, "none was padded"
+    for place, (states, lasting) in enumerate(laid):
+        [alone] = model.units.durations([features[place]], [spelled[place]], [factors[place]])
         torch.testing.assert_close(states, alone[0], rtol=0, atol=1e-5)
         assert lasting.tolist() == alone[1].tolist()
-        assert own.tolist() == model.units.units([alone[0]], [alone[1]])[0].tolist()
+        assert units[place].tolist() == model.units.units([alone[0]], [alone[1]])[0].tolist()
 
 
 @pytest.mark.usefixtures("padded")
