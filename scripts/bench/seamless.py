@@ -114,7 +114,8 @@ def _show_steps() -> None:
 
 
 def _show_batches() -> None:
-    """Several streams' steps together against one after the other, 3 to 10 s into utterances."""
+    """Several streams' steps, speech included, together against one after the other, 3 to 10 s
+    into utterances."""
     model, rows = small_model(), []
     sound = noise(20)
     for count in (2, 4, 8):
@@ -129,7 +130,7 @@ def _show_batches() -> None:
         for number in range(TIMES):
             piece = sound[number * SEGMENT : (number + 1) * SEGMENT]
             for way, each in states.items():
-                batch = [Segment(state, piece, POLICY, False) for state in each]
+                batch = [Segment(state, piece, POLICY, False, {LANGUAGE: 0}) for state in each]
                 begun_s = time.perf_counter()
                 for part in [batch] if way == "together" else [[segment] for segment in batch]:
                     step_utterances(model, part)
