@@ -203,7 +203,7 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
         items=items,
         spec=spec,
         load_options=load_options,
-        variants=variants(options.sweep, base, spec),
+        variants=variants(options.sweep, base, spec, options.engine_options.policy),
         source_rate_hz=options.agent.rate_hz,
         scores=scores,
         notes=tuple(notes),

@@ -2,13 +2,14 @@
 
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from audio_io.errors import UsageError
 from engine.agent import StreamRequest
 from engine.agent_process import ForeignAgentConfig
-from engine.engine_spec import EngineSpec
+from engine.engine_spec import EngineSpec, option_of
 
 SEGMENT = "source_segment_size"
 MIN_CONFIDENCE = "min_confidence"
@@ -26,10 +27,10 @@ class Variant:
 
 
 def variants(
-    sweep: str | None, base: Variant, spec: EngineSpec | None = None
+    sweep: str | None, base: Variant, spec: EngineSpec | None, given: Collection[str]
 ) -> tuple[Variant, ...]:
-    """One for each value; the base alone without a sweep. Raises a `UsageError`, also for a setting
-    that means nothing to the engine in one of them."""
+    """One for each value; the base alone without a sweep. Raises a `UsageError`, also where what is
+    swept, or a field of the policy that was `given`, means nothing to the engine in one of them."""
     if sweep is None:
         return (base,)
     name, found, values = sweep.partition("=")
@@ -49,7 +50,11 @@ def variants(
     made = tuple(_set(name, value, base) for value in dict.fromkeys(wanted))
     if spec is not None:
         for variant in made:
-            spec.check_counts(name.replace("-", "_"), variant.request.policy, f"--sweep {name}")
+            policy = variant.request.policy
+            spec.check_counts(name.replace("-", "_"), policy, f"--sweep {name}")
+            for option in given:
+                said = f"With {variant.setting} {option_of(option)}"
+                spec.check_counts(option, policy, said)
     return made
 
 

@@ -69,6 +69,9 @@ class EngineSpec:
     probe: str
     """`module:function` that takes a `StreamRequest` and `LoadOptions` and lists what is `Missing`
     for them. Loads nothing heavy."""
+    objects: str = ""
+    """`module:function` that raises a `UsageError` for what a `StreamRequest` asks and this engine,
+    now chosen, cannot do on this machine. Loads nothing."""
     hears_any: bool = False
     """Whether it need not be told which language is spoken."""
     tells_source: bool = True
@@ -135,6 +138,11 @@ class EngineSpec:
         found: list[Missing] = _resolve(self.probe)(request, options)
         return found
 
+    def check(self, request: StreamRequest) -> None:
+        """Raises `UsageError` for a request that it cannot meet, though it covers the languages."""
+        if self.objects:
+            _resolve(self.objects)(request)
+
     def policy(self, mode: str, values: Mapping[str, Any] | None = None) -> Any:
         """The policy of a stream, with these values of its fields; None for an engine that has
         none. Raises `UsageError` for fields it has not, and for values that cannot be."""
@@ -142,7 +150,7 @@ class EngineSpec:
         known = {each.name for each in fields(policy)} if policy is not None else set()
         for name in values or ():
             if name not in known:
-                raise UsageError(f"{_option(name)} means nothing to the engine '{self.name}'.")
+                raise UsageError(f"{option_of(name)} means nothing to the engine '{self.name}'.")
         if policy is None or not values:
             return policy
         try:
@@ -150,7 +158,7 @@ class EngineSpec:
         except ValueError as error:
             raise UsageError(f"The engine '{self.name}' cannot do that: {error}.") from error
         for name in values:
-            self.check_counts(name, made, _option(name))
+            self.check_counts(name, made, option_of(name))
         return made
 
     def check_counts(self, name: str, policy: Any, said: str) -> None:
@@ -179,7 +187,7 @@ def names_of(codes: frozenset[str]) -> str:
     return " and ".join(names) if len(names) < 3 else ", ".join(names[:-1]) + f" and {names[-1]}"
 
 
-def _option(field_name: str) -> str:
+def option_of(field_name: str) -> str:
     """What the command line calls a field of a policy."""
     return "--" + field_name.removesuffix("_s").replace("_", "-")
 

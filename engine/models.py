@@ -31,6 +31,7 @@ __all__ = [
     "Progress",
     "PullPlan",
     "convert",
+    "glance",
     "installed",
     "models_folder",
     "path",
@@ -252,7 +253,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
         record = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         names = [file["name"] for file in record["files"]]
         plain = all(Path(name).name == name for name in names) and "made_by" in record
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        plain = plain and all({"size_bytes", "sha256"} <= file.keys() for file in record["files"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise EngineError(f"'{folder / MANIFEST}' cannot be read ({error}).") from error
     if not plain:
         raise EngineError(f"'{folder / MANIFEST}' is not one of ours.")

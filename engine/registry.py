@@ -44,6 +44,7 @@ BUILT_IN: tuple[EngineSpec, ...] = (
         output_rate_hz=22_050,
         loader="engine.cascade.loading:load",
         probe="engine.cascade.loading:missing",
+        objects="engine.cascade.loading:check_speakers",
         checkup="engine.cascade.checkup:findings",
         policies={
             "file": "engine.cascade.config:FILE_POLICY",
@@ -143,6 +144,18 @@ def choose_engine(
     options = options or LoadOptions()
     if options.agent is not None:
         return Choice(_agent_spec(options), "as asked")
+    choice = _covering(name, request, mode, specs, options)
+    choice.spec.check(request)
+    return choice
+
+
+def _covering(
+    name: str,
+    request: StreamRequest,
+    mode: str,
+    specs: Iterable[EngineSpec] | None,
+    options: LoadOptions,
+) -> Choice:
     try:
         return _choose(name, request, mode, engines() if specs is None else specs, options)
     except LanguageError:

@@ -36,28 +36,27 @@ class Weights:
             for package in self.packages
             if find_spec(package) is None
         ][:1]
-        if options.model_dir is None and not self._is_here():
-            spec = models.CATALOGUE[self.model]
-            what = f"its weights ({spec.size_bytes / 1e9:.1f} GB, {spec.licence})"
-            found.append(Missing(what, f"s2st models pull {self.model}"))
+        if options.model_dir is None:
+            found += self._missing_weights()
         return found
 
     def findings(self) -> Iterator[Finding]:
         """Weights that are here at a glance, and what they would run on."""
         if self.missing(LoadOptions()):
             return
-        name = f"weights of {self.engine}"
+        name, model = f"weights of {self.engine}", models.glance(self.model)
+        seen = f"{model.size_bytes / 1e9:.1f} GB, as long as they were"
         try:
-            model = models.glance(self.model)
-        except S2stError as error:
-            yield Finding(name, False, str(error.args[0]), error.hint, needed=False)
-            return
-        with self.needed_packages():
             from engine.placement import choose_device, choose_dtype, free_memory_bytes
-        device = choose_device("auto")
-        dtype = str(choose_dtype("auto", device)).removeprefix("torch.")
-        seen = f"{model.size_bytes / 1e9:.1f} GB, as long as they were; on {device} as {dtype}"
-        free_bytes = free_memory_bytes(device)
+
+            device = choose_device("auto")
+            dtype = str(choose_dtype("auto", device)).removeprefix("torch.")
+            free_bytes = free_memory_bytes(device)
+        except (ImportError, OSError, RuntimeError, S2stError) as error:
+            reason = f"but torch does not work here ({str(error).splitlines()[0]})"
+            yield Finding(name, False, f"{seen}, {reason}", f"scripts/setup {self.engine}", False)
+            return
+        seen += f"; on {device} as {dtype}"
         if free_bytes is not None:
             seen += f", where {free_bytes / 1e9:.1f} GB of memory are free"
         yield Finding(name, True, seen, needed=False)
@@ -79,12 +78,23 @@ class Weights:
                 hint=f"Type: scripts/setup {self.engine}",
             ) from error
 
-    def _is_here(self) -> bool:
+    def _missing_weights(self) -> list[Missing]:
+        pull = f"s2st models pull {self.model}"
         try:
             models.path(self.model)
         except S2stError:
-            return False
-        return True
+            folder = models.models_folder() / self.model
+            if folder.exists():
+                what = f"its weights: '{folder}' is none of our models, or has lost its manifest"
+                return [Missing(what, f"mv '{folder}' '{folder}.old' && {pull}")]
+            spec = models.CATALOGUE[self.model]
+            return [Missing(f"its weights ({spec.size_bytes / 1e9:.1f} GB, {spec.licence})", pull)]
+        try:
+            models.glance(self.model)
+        except S2stError as error:
+            again = f"s2st models rm {self.model} && {pull}"
+            return [Missing(f"whole weights: {str(error.args[0]).rstrip('.')}", again)]
+        return []
 
 
 def behind_detector(agent: Agent[Any, Any, Any], options: LoadOptions) -> Agent[Any, Any, Any]:

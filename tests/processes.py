@@ -11,9 +11,7 @@ ROOT = Path(__file__).parents[1]
 @contextlib.contextmanager
 def started(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     """A process of the project, which is killed at last: a test that fails waits for nobody."""
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
         try:
             yield process
         finally:

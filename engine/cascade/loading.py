@@ -38,10 +38,8 @@ def load(options: LoadOptions) -> Agent[Any, Any, Any]:
 
 
 def missing(request: StreamRequest, options: LoadOptions) -> list[Missing]:
-    """What a request would need that is not on this machine. Loads nothing. Raises `UsageError` for
-    a speaker there is not."""
+    """What a request would need that is not on this machine. Loads nothing."""
     from engine.cascade.mt.apertium import PACKAGES, ROUTES, mode_file
-    from engine.cascade.tts.espeak import check_variant
 
     found: list[Missing] = []
     detector = options.voice_detector
@@ -67,12 +65,19 @@ def missing(request: StreamRequest, options: LoadOptions) -> list[Missing]:
     if any(map(request.speaks, request.targets)) and which("espeak-ng") is None:
         programs.append("espeak-ng (speech)")
         packages.add("espeak-ng")
-    for speaker in request.speakers.values():
-        check_variant(speaker)
     if packages:
         line = f"sudo apt install {' '.join(sorted(packages))}"
         found.append(Missing(" and ".join(programs), line))
     return found
+
+
+def check_speakers(request: StreamRequest) -> None:
+    """Raises `UsageError` for a speaker there is not."""
+    from engine.cascade.tts.espeak import check_variant
+
+    for target, speaker in request.speakers.items():
+        if target in request.targets and request.speaks(target):
+            check_variant(speaker)
 
 
 def _member(table: dict[str, str], name: str, role: str) -> Any:

@@ -1,20 +1,20 @@
 """Text to units: the decoder's features, spread over characters, then over units of 20 ms.
 
 N: sentences; P: positions of the text decoder; C: characters; U: units; L: one of these; M: width.
-Sentences of like length are computed together, each as it is alone but for rounding.
+Sentences of like length are computed together, each as it is alone but for rounding; int8, which is
+scaled over all that is computed at once, rounds visibly.
 FastSpeech 2's duration predictor: https://arxiv.org/abs/2006.04558.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.layers.padding import silenced, stacked
-from engine.like_lengths import of_like_length
+from engine.layers.padding import silenced, together
 from engine.seamless.config import UnitConfig
 from engine.seamless.text_decoder import FIRST_POSITION, sinusoid_table
 from engine.seamless.tokens import SPACE, TextPieces
@@ -64,9 +64,9 @@ class UnitDecoder(nn.Module):
         """Of each sentence the states of its characters (C, M), and how many units each lasts (C,);
         features (P, M)."""
         frontend = self._frontend()
-        states = together(self._encode, features)
+        states = together(self._encode, features, MOST_PADDING)
         states = [frontend.spread(each, own) for each, own in zip(states, characters, strict=True)]
-        logarithms = together(frontend.variance_adaptor.duration_predictor, states)  # type: ignore[arg-type]
+        logarithms = together(frontend.predict, states, MOST_PADDING)
         return [
             (each, frontend.durations(lasting, factor))
             for each, lasting, factor in zip(states, logarithms, duration_factors, strict=True)
@@ -76,7 +76,7 @@ class UnitDecoder(nn.Module):
         """Of each sentence the likeliest symbol of each unit, (U,), from states of characters."""
         frontend = self._frontend()
         laid_out = [frontend.lay_out(*each) for each in zip(states, durations, strict=True)]
-        return [each[:, 0] for each in together(self._decode, laid_out)]
+        return together(self._decode, laid_out, MOST_PADDING)
 
     def _encode(self, states: Tensor, there: Tensor | None) -> Tensor:
         for layer in self.t2u_model.encoder.layers:  # type: ignore[union-attr]
@@ -87,24 +87,12 @@ class UnitDecoder(nn.Module):
         for layer in self.t2u_model.decoder.layers:  # type: ignore[union-attr]
             states = layer(states, there)
         states = self.t2u_model.decoder.layer_norm(states)  # type: ignore[union-attr, operator]
-        return self.t2u_model.final_proj(states).argmax(dim=-1, keepdim=True)  # type: ignore[no-any-return, operator]
+        return self.t2u_model.final_proj(states).argmax(dim=-1)  # type: ignore[no-any-return, operator]
 
     def _frontend(self) -> "_Frontend":
         frontend = self.t2u_model.decoder_frontend
         assert isinstance(frontend, _Frontend)
         return frontend
-
-
-def together(
-    compute: Callable[[Tensor, Tensor | None], Tensor], sequences: Sequence[Tensor]
-) -> list[Tensor]:
-    """What a module makes of each sequence (L, M): those of like length are one batch."""
-    made: list[Tensor] = [torch.empty(0)] * len(sequences)
-    for group in of_like_length([len(each) for each in sequences], MOST_PADDING):
-        own = [sequences[place] for place in group]
-        for place, out, sequence in zip(group, compute(*stacked(own)), own, strict=True):
-            made[place] = out[: len(sequence)]
-    return made
 
 
 def spell(tokens: Sequence[int], positions: int, pieces: TextPieces) -> Characters:
@@ -164,9 +152,13 @@ class _Frontend(nn.Module):
         placed: Tensor = spread + (self.pos_emb_alpha_char * places + embedded)
         return placed
 
+    def predict(self, states: Tensor, there: Tensor | None) -> Tensor:
+        """Logarithms of the durations of characters, (N, C), from their states (N, C, M)."""
+        return self.variance_adaptor.duration_predictor(states, there)  # type: ignore[no-any-return, operator]
+
     def durations(self, logarithms: Tensor, duration_factor: float) -> Tensor:
-        """Units of each character (C,), from what the predictor made of them (C, 1)."""
-        durations = torch.round((torch.exp(logarithms[:, 0]) - 1) * duration_factor).long()
+        """Units of each character, (C,)."""
+        durations = torch.round((torch.exp(logarithms) - 1) * duration_factor).long()
         return durations.clamp(min=1)
 
     def lay_out(self, states: Tensor, durations: Tensor) -> Tensor:
@@ -193,10 +185,10 @@ class DurationPredictor(nn.Module):
         self.proj = nn.Linear(hidden, 1)
 
     def forward(self, states: Tensor, there: Tensor | None) -> Tensor:
-        """(N, C, M) to (N, C, 1)."""
+        """(N, C, M) to (N, C)."""
         states = self.ln1(self.conv1(states.mT).mT)
         states = self.ln2(self.conv2(silenced(states, there).mT).mT)
-        logarithms: Tensor = self.proj(states)
+        logarithms: Tensor = self.proj(states)[:, :, 0]
         return logarithms
 
 

@@ -108,9 +108,11 @@ def step_utterances(
         if not _is_finite(turn):
             failed[number] = _overflow(model)
     units = _units(model, segments, {at: turn for at, turn in turns.items() if at[0] not in failed})
-    clock.lap("text_to_unit")
+    if any(segment.speakers for segment in segments):
+        clock.lap("text_to_unit")
     speech = _speech(model, segments, units)
-    clock.lap("vocoder")
+    if speech:
+        clock.lap("vocoder")
     for (number, _), samples in speech.items():
         if not np.isfinite(samples).all():
             failed[number] = _overflow(model)

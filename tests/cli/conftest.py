@@ -11,11 +11,11 @@ ALL_FORMATS = "wav,srt,vtt,txt,jsonl,tsv"
 
 @pytest.fixture(scope="session", autouse=True)
 def signals_as_from_a_terminal() -> None:
-    """A shell has signals ignored in what it starts in the background: the tests, for one."""
+    """nohup, and a shell in the background, have signals ignored in what they start, and what that
+    starts. One that is caught, and passed over, is not ignored in what the tests start."""
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
-            default = signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL
-            signal.signal(number, default)
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session", autouse=True)

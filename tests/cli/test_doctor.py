@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from engine.agent import StreamRequest
 from engine.models import convert
-from engine.registry import BUILT_IN
+from engine.registry import BUILT_IN, LoadOptions
 from tests.cli.running import Ran, inside, s2st
 from tests.fakes import DATA
 
@@ -93,7 +94,16 @@ def test_doctor_looks_at_weights_that_are_here(
     largest = max(model.iterdir(), key=lambda path: path.stat().st_size)
     with largest.open("r+b") as file:
         file.truncate(1000)
-    (cut,) = spec.findings()
-    assert not cut.works and not cut.needed
-    assert f"'{largest.name}' is not as long as it was" in cut.seen
-    assert "s2st models pull seamless-streaming" in cut.remedy
+    assert list(spec.findings()) == []
+    request = StreamRequest("eng", ("spa",))
+    (cut,) = spec.missing(request, LoadOptions())
+    assert f"'{largest.name}' is not as long as it was" in cut.what
+    again = "s2st models rm seamless-streaming && s2st models pull seamless-streaming"
+    assert cut.remedy == again
+    manifest = json.loads((model / "manifest.json").read_text())
+    del manifest["files"][0]["size_bytes"]
+    for broken in (json.dumps(manifest), "{", '{"files": [3]}'):
+        (model / "manifest.json").write_text(broken)
+        (lost,) = spec.missing(request, LoadOptions())
+        assert f"'{model}' is none of our models" in lost.what
+        assert lost.remedy.startswith(f"mv '{model}' '{model}.old' && s2st models pull")

@@ -41,7 +41,10 @@ def check_variant(name: str) -> None:
         done = subprocess.run(asked, capture_output=True, timeout=TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return  # whoever speaks with it will say so
-    known = re.findall(r"!v/(\S+)", done.stdout.decode(errors="replace"))
+    files = re.findall(r"!v/(.+?)\s*(?:\(.*)?$", done.stdout.decode(errors="replace"), re.MULTILINE)
+    known = {file for file in files if _SPEAKER.fullmatch(file)}
+    # It numbers men from 1 and women from 11.
+    known |= {str(n) for n in range(1, 20) if (f"m{n}" if n < 10 else f"f{n - 10}") in known}
     if known and name not in known:
         raise UsageError(
             f"espeak-ng has no variant '{name[:40]}' here.",

@@ -9,10 +9,9 @@ import pytest
 
 from audio_io.chunk import Samples
 from audio_io.errors import UsageError
-from engine.agent import StreamRequest
-from engine.cascade.loading import missing
+from engine.agent import StreamRequest, Task
+from engine.cascade.loading import check_speakers
 from engine.cascade.tts.espeak import VOICES, EspeakSynthesizer
-from engine.engine_spec import LoadOptions
 from engine.errors import EngineError, LanguageError
 
 pytestmark = pytest.mark.skipif(which("espeak-ng") is None, reason="espeak-ng is not installed")
@@ -25,10 +24,14 @@ def spoken(text: str, target: str = "spa", speaker: str | None = None) -> Sample
 def test_a_variant_that_is_not_there_is_refused_before_anything_is_heard() -> None:
     # espeak-ng itself would take the usual voice, and say nothing.
     assert np.array_equal(spoken("hola", speaker="f99"), spoken("hola"))
-    request = StreamRequest("eng", ("spa",), speakers={"spa": "f99"})
-    with pytest.raises(UsageError, match="no variant 'f99'"):
-        missing(request, LoadOptions())
-    assert missing(replace(request, speakers={"spa": "f2"}), LoadOptions()) == []
+    request = StreamRequest("eng", ("spa",))
+    for name in ("f99", "Mr", "20", "0"):  # there is one called "Mr serious"
+        with pytest.raises(UsageError, match=f"no variant '{name}'"):
+            check_speakers(replace(request, speakers={"spa": name}))
+        check_speakers(replace(request, speakers={"spa": name}, task=Task.S2TT))
+    for name in ("f2", "12", "whisper"):
+        check_speakers(replace(request, speakers={"spa": name}))
+    assert np.array_equal(spoken("hola", speaker="12"), spoken("hola", speaker="f2"))
 
 
 @pytest.mark.parametrize("target", sorted(VOICES))
