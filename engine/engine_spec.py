@@ -69,7 +69,7 @@ class EngineSpec:
     probe: str
     """`module:function` that takes a `StreamRequest` and `LoadOptions` and lists what is `Missing`
     for them. Loads nothing heavy."""
-    objects: str = ""
+    refuses: str = ""
     """`module:function` that raises a `UsageError` for what a `StreamRequest` asks and this engine,
     now chosen, cannot do on this machine. Loads nothing."""
     hears_any: bool = False
@@ -140,8 +140,8 @@ class EngineSpec:
 
     def check(self, request: StreamRequest) -> None:
         """Raises `UsageError` for a request that it cannot meet, though it covers the languages."""
-        if self.objects:
-            _resolve(self.objects)(request)
+        if self.refuses:
+            _resolve(self.refuses)(request)
 
     def policy(self, mode: str, values: Mapping[str, Any] | None = None) -> Any:
         """The policy of a stream, with these values of its fields; None for an engine that has

@@ -44,7 +44,7 @@ BUILT_IN: tuple[EngineSpec, ...] = (
         output_rate_hz=22_050,
         loader="engine.cascade.loading:load",
         probe="engine.cascade.loading:missing",
-        objects="engine.cascade.loading:check_speakers",
+        refuses="engine.cascade.loading:check_speakers",
         checkup="engine.cascade.checkup:findings",
         policies={
             "file": "engine.cascade.config:FILE_POLICY",
