@@ -9,8 +9,8 @@ from audio_io.devices import Direction, find_device, list_devices
 from audio_io.errors import DeviceError, S2stError
 from cli.config import config_path, load_defaults
 from engine.agent import StreamRequest, Task
-from engine.checkup import Finding
 from engine.registry import LoadOptions, engines
+from engine.registry.checkup import Finding
 
 PACKAGES = ("numpy", "soxr", "soundfile", "sounddevice", "av", "pocketsphinx", "typer", "rich")
 

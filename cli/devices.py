@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Json
+from cli.options.shared import Json
 
 TEST_S = 2.0
 
@@ -28,7 +28,7 @@ def devices(
 
     Numbers and parts of names go to --input and --output.
     """
-    from cli.device_table import show_devices, show_level
+    from cli.terminal.device_table import show_devices, show_level
 
     if test is not None or level:
         show_level(test, TEST_S, json=json)

@@ -5,7 +5,7 @@ Nothing is taken on trust: the recogniser listens, the translator translates, th
 
 import typer
 
-from cli.options import Json
+from cli.options.shared import Json
 
 
 def doctor(json: Json = False) -> None:
@@ -14,7 +14,7 @@ def doctor(json: Json = False) -> None:
     Exit code 0 when the default engine works, else 1.
     """
     from cli.checkup import findings
-    from cli.records import as_line
+    from engine.text.records import as_line
 
     healthy = True
     for finding in findings():

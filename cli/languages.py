@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Json
+from cli.options.shared import Json
 
 
 def languages(
@@ -17,10 +17,10 @@ def languages(
     from rich.console import Console
     from rich.table import Table
 
-    from cli.records import as_line
     from engine.errors import UnknownEngineError
     from engine.languages import language_name
     from engine.registry import engines
+    from engine.text.records import as_line
 
     specs = [spec for spec in engines() if engine in (None, spec.name)]
     if not specs:

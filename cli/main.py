@@ -8,8 +8,11 @@ import typer
 from typer.exceptions import TyperException
 
 from audio_io.errors import S2stError, UsageError
-from cli import config, devices, doctor, evaluate, file, languages, live, models
-from cli.verbosity import is_verbose, set_verbose
+from cli import config, devices, doctor, languages, models
+from cli.evaluate import command as evaluate
+from cli.file import command as file
+from cli.live import command as live
+from cli.terminal.verbosity import is_verbose, set_verbose
 
 app = typer.Typer(
     name="s2st",

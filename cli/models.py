@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audio_io.errors import UsageError
-from cli.options import Json
+from cli.options.shared import Json
 
 if TYPE_CHECKING:
-    from engine.models import Heard, Progress, PullPlan
+    from engine.models.store import Heard, Progress, PullPlan
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,15 +29,15 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 @app.command("list")
 def list_models(json: Json = False) -> None:
     """List the models there are, and those that are here."""
-    from engine.downloads import in_words
-    from engine.model_catalogue import CATALOGUE
-    from engine.models import installed
+    from engine.models.catalogue import CATALOGUE
+    from engine.models.downloads import in_words
+    from engine.models.store import installed
 
     here = {model.name: model for model in installed()}
     for name in [*CATALOGUE, *(name for name in here if name not in CATALOGUE)]:
         spec, model = CATALOGUE.get(name), here.get(name)
         if json:
-            from cli.records import as_line
+            from engine.text.records import as_line
 
             record = {
                 "name": name,
@@ -60,11 +60,11 @@ def list_models(json: Json = False) -> None:
 @app.command()
 def pull(name: Name, yes: Yes = False) -> None:
     """Fetch a model, convert it and keep it; it works offline from then on."""
-    from engine import models
+    from engine.models import store
 
-    here = {model.name for model in models.installed()}
+    here = {model.name for model in store.installed()}
     with _Shown() as shown:
-        folder = models.pull(name, progress=shown.hear, confirm=_asker(yes))
+        folder = store.pull(name, progress=shown.hear, confirm=_asker(yes))
     done = "was here already" if name in here else "is here, and works offline"
     print(f"The model '{name}' {done}: {folder}", file=sys.stderr)
 
@@ -83,44 +83,44 @@ def convert(
     ],
 ) -> None:
     """Convert published checkpoints to files that load fast and run no code."""
-    from engine import models
+    from engine.models import store
 
     with _Shown() as shown:
-        folder = models.convert(source, output, progress=shown.hear)
+        folder = store.convert(source, output, progress=shown.hear)
     print(f"Converted: {folder}", file=sys.stderr)
 
 
 @app.command()
 def verify(name: Name) -> None:
     """Read a model from end to end and compare it with its checksums."""
-    from engine import models
+    from engine.models import store
 
     with _Shown() as shown:
-        files = models.verify(name, progress=shown.hear)
+        files = store.verify(name, progress=shown.hear)
     print(f"The model '{name}' is whole: {len(files)} files are as they were.", file=sys.stderr)
 
 
 @app.command()
 def path(name: Name) -> None:
     """Print the folder of a model that is here."""
-    from engine import models
+    from engine.models import store
 
-    print(models.path(name))
+    print(store.path(name))
 
 
 @app.command()
 def rm(name: Name, yes: Yes = False) -> None:
     """Delete a model, and what was fetched of it."""
-    from engine import models
+    from engine.models import store
 
     if not yes:
-        _ask(f"Delete the model '{name}' in {models.models_folder()}?", "to delete it")
-    print(f"Deleted: {models.remove(name)}", file=sys.stderr)
+        _ask(f"Delete the model '{name}' in {store.models_folder()}?", "to delete it")
+    print(f"Deleted: {store.remove(name)}", file=sys.stderr)
 
 
 def _asker(yes: bool) -> "Callable[[PullPlan], None]":
     def show(plan: "PullPlan") -> None:
-        from engine.downloads import in_words
+        from engine.models.downloads import in_words
 
         print(
             f"{plan.spec.name}: {plan.spec.summary}\n"
@@ -162,7 +162,7 @@ class _Shown:
     def hear(self, progress: "Progress") -> None:
         if sys.stderr.isatty():
             if self._bar is None:  # the bar comes after the question
-                from cli.model_bar import ModelBar
+                from cli.terminal.model_bar import ModelBar
 
                 bar = ModelBar()
                 self._bar, self._stop = bar.show, bar.stop

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from audio_io.chunk import AudioChunk, Boundary
+from audio_io.clock import Clock, WallClock
 from audio_io.ports import AudioSource
 from engine.agent import StreamControls, StreamRequest
-from engine.clock import Clock, WallClock
 from engine.events import AudioLost, Event, Stamped, TargetAudio, UtteranceEnded
 from engine.stepper import Stepper
 from engine.voice import Voice

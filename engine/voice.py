@@ -6,7 +6,7 @@ from typing import Protocol
 from audio_io.chunk import AudioChunk
 from audio_io.ports import AudioSink
 from engine.events import Event, TargetAudio
-from engine.pacing import Paced, Pacer
+from engine.speaking.pacing import Paced, Pacer
 
 
 class Voice(Protocol):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.model_catalogue import CATALOGUE, ModelFile, ModelSpec
+from engine.models.catalogue import CATALOGUE, ModelFile, ModelSpec
 from tests.fakes import DATA
 
 TINY = DATA / "seamless"

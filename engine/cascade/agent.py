@@ -28,7 +28,7 @@ from engine.events import (
     Word,
 )
 from engine.languages import written_without_spaces
-from engine.unclear import mark_unclear, mostly_unclear
+from engine.text.unclear import mark_unclear, mostly_unclear
 
 HOP_MS = 100
 """Partial text is looked at this often."""

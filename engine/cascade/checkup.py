@@ -10,9 +10,9 @@ from audio_io.errors import S2stError
 from audio_io.stretch import stretch_available
 from engine.cascade.mt.apertium import PACKAGES, ROUTES, ApertiumTranslator
 from engine.cascade.tts.espeak import VOICES, EspeakSynthesizer
-from engine.checkup import Finding
+from engine.hearing.vad.choice import EXTRAS
 from engine.languages import language_name
-from engine.vad.choice import EXTRAS
+from engine.registry.checkup import Finding
 
 
 def findings() -> Iterator[Finding]:

@@ -11,8 +11,8 @@ from typing import Any
 from engine.agent import Agent, Chain, StreamRequest, Task
 from engine.cascade.config import CascadeConfig
 from engine.errors import EngineError, UnknownEngineError
+from engine.hearing.vad.choice import DETECTORS, EXTRAS, load_detector
 from engine.registry import LoadOptions, Missing
-from engine.vad.choice import DETECTORS, EXTRAS, load_detector
 
 RECOGNIZERS = {"pocketsphinx": "engine.cascade.asr.pocketsphinx:PocketsphinxRecognizer"}
 TRANSLATORS = {"apertium": "engine.cascade.mt.apertium:ApertiumTranslator"}
@@ -22,7 +22,7 @@ SYNTHESIZERS = {"espeak": "engine.cascade.tts.espeak:EspeakSynthesizer"}
 def load(options: LoadOptions) -> Agent[Any, Any, Any]:
     """The whole engine: `AudioChunk` in, `Event` out."""
     from engine.cascade.agent import CascadeAgent
-    from engine.segmenter import Segmenter, SegmenterConfig
+    from engine.hearing.segmenter import Segmenter, SegmenterConfig
 
     config = CascadeConfig(voice_detector=options.voice_detector)
     segmenter = Segmenter(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from engine.events import Word
-from engine.unclear import UNCLEAR
+from engine.text.unclear import UNCLEAR
 
 MIN_PAUSE_S = 0.08
 """A shorter gap between words is no pause worth cutting at."""

@@ -21,9 +21,9 @@ from simuleval.evaluator.instance import SpeechToSpeechInstance, SpeechToTextIns
 
 from audio_io.chunk import AudioChunk, Samples
 from audio_io.wav import WavFile
-from engine.agent_speech import check_speech, check_text
 from engine.languages import written_without_spaces
 from engine.metrics.result import Item, SpeechOutput, TextOutput, playing
+from engine.simuleval.checks import check_speech, check_text
 
 
 class _AudioInfo:

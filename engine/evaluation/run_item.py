@@ -16,11 +16,11 @@ from audio_io.chunk import Samples, silence
 from audio_io.errors import S2stError
 from audio_io.recording import open_recording
 from engine.agent import Agent, StreamRequest, Task
-from engine.agent_process import AgentProcess, ForeignAgentConfig
 from engine.errors import EngineError
 from engine.evaluation.instances import SpeechInstance, TextInstance
 from engine.metrics.result import Item, ItemResult
 from engine.registry import EngineSpec, LoadOptions, choose_engine
+from engine.simuleval.process import AgentProcess, ForeignAgentConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class ItemRunner:
         return TextInstance(item, samples, rate_hz, self._config.unit)
 
     def _erased(self) -> int | None:
-        from engine.simuleval_bridge import EngineAgent
+        from engine.simuleval.bridge import EngineAgent
 
         if not isinstance(self._agent, EngineAgent) or self._agent.states.flicker is None:
             return None
@@ -185,7 +185,7 @@ def open_on(
 ) -> Iterator[ItemRunner]:
     """A runner on an engine that is loaded; one engine may have several."""
     from engine.metrics.scored import load_spm
-    from engine.simuleval_bridge import EngineAgent, SpeechToText, pieces
+    from engine.simuleval.bridge import EngineAgent, SpeechToText, pieces
 
     request = config.agent.request
     speaks = request.task is Task.S2ST

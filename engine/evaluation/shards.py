@@ -16,10 +16,10 @@ from engine.evaluation.run_item import (
     open_on,
     open_runner,
 )
-from engine.gathering import GatheredAgent, GatheringStepper, StoppedError
 from engine.metrics.result import Item, ItemResult
-from engine.process_pool import Do, Tell, run_pool
-from engine.stream_pool import run_streams
+from engine.streams.gathering import GatheredAgent, GatheringStepper, StoppedError
+from engine.streams.process_pool import Do, Tell, run_pool
+from engine.streams.stream_pool import run_streams
 
 MOST_TRIES = 3
 """An item whose worker died so often is given up."""

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
+from engine.layers.like_lengths import of_like_length
 from engine.layers.padding import present
-from engine.like_lengths import of_like_length
 
 SLOPE = 0.1
 MOST_PADDING = 0.2

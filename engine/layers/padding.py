@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from engine.like_lengths import of_like_length
+from engine.layers.like_lengths import of_like_length
 
 
 def stacked(sequences: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:

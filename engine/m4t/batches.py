@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 
 from engine.errors import EngineError
-from engine.like_lengths import of_like_length
+from engine.layers.like_lengths import of_like_length
 
 logger = logging.getLogger(__name__)
 

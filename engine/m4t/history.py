@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.guards import without_loops
 from engine.languages import written_without_spaces
+from engine.layers.guards import without_loops
 from engine.m4t.alignment import attended, committed, first_needed, forgotten
 from engine.m4t.config import M4tPolicy
 from engine.m4t.features import PAIRS_A_SECOND, PAIRS_A_STATE

@@ -18,7 +18,7 @@ from engine.m4t.checkpoint import (
     read_shapes,
 )
 from engine.m4t.words import EOS, Pieces
-from engine.placement import (
+from engine.models.placement import (
     INT8,
     choose_device,
     choose_dtype,

@@ -11,7 +11,7 @@ from engine.languages import language_name, written_without_spaces
 from engine.layers.features import RATE_HZ
 from engine.m4t.loading import M4tModel
 from engine.m4t.words import SpelledWord, joined
-from engine.unclear import UNCLEAR, mark_unclear, mostly_unclear
+from engine.text.unclear import UNCLEAR, mark_unclear, mostly_unclear
 
 
 @dataclass(frozen=True, slots=True)

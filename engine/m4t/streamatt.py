@@ -21,9 +21,9 @@ from audio_io.chunk import Samples, silence
 from engine.agent import StreamRequest
 from engine.errors import EngineError
 from engine.events import Event
-from engine.guards import is_noise, token_limit
 from engine.languages import written_without_spaces
 from engine.layers.features import BINS, RATE_HZ
+from engine.layers.guards import is_noise, token_limit
 from engine.m4t.batches import told_of_memory
 from engine.m4t.clauses import Clause
 from engine.m4t.config import FRAME_MS, M4tPolicy

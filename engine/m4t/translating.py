@@ -11,8 +11,8 @@ from torch import Tensor
 
 from audio_io.chunk import Samples
 from engine.errors import EngineError
-from engine.guards import is_noise, token_limit, without_loops
 from engine.layers.features import RATE_HZ
+from engine.layers.guards import is_noise, token_limit, without_loops
 from engine.m4t.batches import buckets, in_memory
 from engine.m4t.config import M4tPolicy
 from engine.m4t.encoding import encode

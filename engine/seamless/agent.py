@@ -32,7 +32,7 @@ from engine.seamless.utterance import (
     step_utterances,
 )
 from engine.seamless.words import SpelledWord, WordSpeller
-from engine.unclear import mark_unclear
+from engine.text.unclear import mark_unclear
 
 RELAXED_MS = 1000.0
 """Speech that may wait before the next is made faster."""

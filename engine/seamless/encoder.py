@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.like_lengths import of_like_length
+from engine.layers.like_lengths import of_like_length
 from engine.seamless.config import EncoderConfig
 
 MOST_PADDING = 0.2

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from engine.errors import EngineError
 from engine.layers.code_hifigan import CodeHifiGan
-from engine.placement import (
+from engine.models.placement import (
     INT8,
     choose_device,
     choose_dtype,

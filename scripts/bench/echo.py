@@ -36,8 +36,8 @@ from audio_io.echo_guard import EchoGuard
 from engine.agent import StreamRequest, Task
 from engine.cascade.asr.pocketsphinx import PocketsphinxRecognizer
 from engine.cascade.config import CascadeConfig
-from engine.segmenter import Segmenter, SegmenterConfig
-from engine.vad.pocketsphinx import EndpointerDetector
+from engine.hearing.segmenter import Segmenter, SegmenterConfig
+from engine.hearing.vad.pocketsphinx import EndpointerDetector
 
 LEVELS_DB = (3, -6, -12, -20)
 """Of the echo, against a talker's. Double talk goes without the first."""

@@ -73,8 +73,8 @@ def _show_overhead() -> None:
     """Per segment: the engine called directly, and through each layer on the way to a score."""
     from simuleval.data.segments import SpeechSegment
 
-    from engine.agent_process import AgentProcess, ForeignAgentConfig
-    from engine.simuleval_bridge import EngineAgent
+    from engine.simuleval.bridge import EngineAgent
+    from engine.simuleval.process import AgentProcess, ForeignAgentConfig
 
     request = StreamRequest("eng", ("spa",), task=Task.S2ST, partials=False)
     noise = np.random.default_rng(1).standard_normal(60 * RATE_HZ).astype(np.float32) * 0.1
@@ -162,7 +162,7 @@ def _ours(folder: Path, count: int) -> list[float]:
     from engine.evaluation.journal import ResultJournal
     from engine.evaluation.run_item import AgentChoice, ItemRunner, RunConfig
     from engine.metrics.result import Item
-    from engine.simuleval_bridge import EngineAgent
+    from engine.simuleval.bridge import EngineAgent
 
     request = StreamRequest("eng", ("spa",), task=Task.S2ST, partials=False)
     config = RunConfig(AgentChoice("", request), folder, segment_ms=SEGMENT_MS)
@@ -182,7 +182,7 @@ def _simulevals(folder: Path, count: int) -> list[float]:
 
     from simuleval.evaluator import SentenceLevelEvaluator
 
-    from engine.simuleval_bridge import SpeechToText
+    from engine.simuleval.bridge import SpeechToText
 
     (folder / "source.txt").write_text(f"{folder / 'noise.wav'}\n" * count)
     (folder / "target.txt").write_text("uno dos\n" * count)

@@ -27,9 +27,9 @@ from audio_io.ring import SampleRing
 from audio_io.speaker import Speaker
 from engine.agent import Agent, StreamRequest
 from engine.events import Event, TargetAudio
-from engine.live_voice import LiveVoice
 from engine.session import Session
-from engine.speech_queue import LagConfig
+from engine.speaking.live_voice import LiveVoice
+from engine.speaking.speech_queue import LagConfig
 from engine.stepper import DirectStepper
 
 TARGET_MS = 300.0

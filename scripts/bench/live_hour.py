@@ -29,13 +29,13 @@ from virtual import RATE_HZ, Player, enter_virtual_audio
 from audio_io.paced import PacedSource
 from audio_io.recording import open_recording
 from engine.agent import StreamRequest
-from engine.catch_up import CatchUp, CatchUpConfig
 from engine.events import Stamped
-from engine.live_voice import LiveVoice
+from engine.hearing.catch_up import CatchUp, CatchUpConfig
 from engine.metrics.meter import Meter
 from engine.registry import LoadOptions, choose_engine
 from engine.session import Heard, Session
-from engine.speech_queue import LagConfig
+from engine.speaking.live_voice import LiveVoice
+from engine.speaking.speech_queue import LagConfig
 from engine.stepper import DirectStepper
 
 P95_TARGET_S = 4.0

@@ -21,7 +21,7 @@ from sacrebleu.metrics.chrf import CHRF
 
 from audio_io.manifest import ManifestRow
 from engine.languages import resolve_language
-from engine.unclear import UNCLEAR
+from engine.text.unclear import UNCLEAR
 
 TARGET_WER = 0.30
 NORMALISER = (

@@ -30,7 +30,6 @@ from seamless_models import (
 )
 
 from engine.seamless.config import StreamingPolicy
-from engine.seamless.naive import NaiveState, naive_decode, naive_encode, naive_step
 from engine.seamless.policy import Row, TextState, decode
 from engine.seamless.utterance import (
     Segment,
@@ -38,6 +37,14 @@ from engine.seamless.utterance import (
     UtteranceState,
     step_utterance,
     step_utterances,
+)
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # what is plain and slow is a test's
+from tests.engine.seamless.naive import (
+    NaiveState,
+    naive_decode,
+    naive_encode,
+    naive_step,
 )
 
 MOMENTS_S = (5, 10, 20, 30)
@@ -224,7 +231,7 @@ def _show_long_stream(minutes: float) -> None:
     from audio_io.chunk import AudioChunk, Boundary
     from engine.agent import StreamRequest, Task
     from engine.registry import LoadOptions
-    from engine.seamless.entry import load
+    from engine.seamless.spec import load
 
     options = LoadOptions(model_dir=str(TINY), device="cpu", dtype="fp32")
     agent = load(options)

@@ -11,7 +11,7 @@ import torch
 from measuring import print_table, print_verdict
 from seamless_models import LANGUAGE, RATE_HZ, SEGMENT, full_model, noise, small_model
 
-from engine.placement import compile_layers
+from engine.models.placement import compile_layers
 from engine.seamless.config import StreamingPolicy
 from engine.seamless.loading import SeamlessModel
 from engine.seamless.utterance import Segment, TargetState, UtteranceState, step_utterances

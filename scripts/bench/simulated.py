@@ -15,7 +15,7 @@ from virtual import RATE_HZ
 from audio_io.chunk import AudioChunk, Boundary
 from engine.agent import Agent, StreamControls, StreamRequest
 from engine.events import Event, TargetAudio
-from engine.live_voice import LiveVoice
+from engine.speaking.live_voice import LiveVoice
 
 DEVICE_S = 0.16
 """What the virtual speaker takes, as `live_lag.py` measures it."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.agent import StreamRequest
-from engine.models import convert
+from engine.models.store import convert
 from engine.registry import BUILT_IN, LoadOptions
 from tests.cli.running import Ran, inside, s2st
 from tests.fakes import DATA

@@ -16,8 +16,8 @@ from engine.events import (
     TargetText,
     UtteranceEnded,
 )
-from engine.pacing import OneAfterAnother, Paced
 from engine.session import Session
+from engine.speaking.pacing import OneAfterAnother, Paced
 from engine.stepper import DirectStepper
 from engine.voice import WrittenVoice
 from tests.fakes import FakeClock, ListSink, ListSource, ParrotAgent, ParrotState, chunks

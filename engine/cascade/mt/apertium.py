@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from engine.errors import EngineError, LanguageError
-from engine.unclear import UNCLEAR
+from engine.text.unclear import UNCLEAR
 
 logger = logging.getLogger(__name__)
 

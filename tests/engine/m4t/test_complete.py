@@ -12,6 +12,8 @@ from audio_io.chunk import AudioChunk, Boundary, Samples
 from engine.agent import Chain, StreamControls, StreamRequest, Task
 from engine.errors import EngineError, LanguageError
 from engine.events import SourceText, SpeechDropped, TargetAudio, TargetText, UtteranceEnded
+from engine.hearing.segmenter import Segmenter
+from engine.hearing.vad.pocketsphinx import EndpointerDetector
 from engine.m4t import translating
 from engine.m4t.agent import M4tAgent
 from engine.m4t.batches import buckets, in_memory
@@ -20,8 +22,6 @@ from engine.m4t.encoding import encode
 from engine.m4t.features import whole_features
 from engine.m4t.loading import M4tModel
 from engine.m4t.translating import Stretch, Translation, translate, translate_one
-from engine.segmenter import Segmenter
-from engine.vad.pocketsphinx import EndpointerDetector
 from tests import agent_checks
 from tests.fakes import chunks, speech
 

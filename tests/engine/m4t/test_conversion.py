@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from engine import models
-from engine.downloads import Patience
 from engine.errors import EngineError
-from engine.m4t.entry import WEIGHTS, missing
 from engine.m4t.loading import load_model
-from engine.model_catalogue import CATALOGUE, ModelFile, ModelSpec
-from engine.models import Progress, PullPlan
+from engine.m4t.spec import WEIGHTS, missing
+from engine.models import store
+from engine.models.catalogue import CATALOGUE, ModelFile, ModelSpec
+from engine.models.downloads import Patience
+from engine.models.store import Progress, PullPlan
 from engine.registry import LoadOptions
 from tests.engine.m4t.conftest import TINY
-from tests.engine.m4t.test_entry import REQUEST
+from tests.engine.m4t.test_spec import REQUEST
 from tests.hub_server import HubServer, hub_server
 
 FILES = ("config.json", "generation_config.json", "model.safetensors")
@@ -39,7 +39,7 @@ def offer(hub: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def pull(plans: list[PullPlan]) -> Path:
     patience = Patience(timeout_s=5.0, attempts=3, first_pause_s=0.001)
-    return models.pull(
+    return store.pull(
         WEIGHTS.model, progress=lambda _: None, confirm=plans.append, patience=patience
     )
 
@@ -57,7 +57,7 @@ def test_a_pulled_model_takes_its_room_once_and_works_offline(
     assert sorted(path.name for path in there.iterdir()) == sorted([*FILES, "manifest.json"])
     assert (there / "model.safetensors").read_bytes() == (TINY / "model.safetensors").read_bytes()
     assert (there / "model.safetensors").stat().st_nlink == 1
-    assert sorted(models.verify(WEIGHTS.model, progress=lambda _: None)) == sorted(FILES)
+    assert sorted(store.verify(WEIGHTS.model, progress=lambda _: None)) == sorted(FILES)
     assert not missing(REQUEST, LoadOptions())
     assert load_model(there, device="cpu").languages["spa"]
 
@@ -71,12 +71,12 @@ def test_what_is_no_such_model_is_not_kept(tmp_path: Path, monkeypatch: pytest.M
         offer(hub, tmp_path / "models", monkeypatch)
         with pytest.raises(EngineError, match="model_type seamless_m4t, not seamless_m4t_v2"):
             pull([])
-    assert models.installed() == []
+    assert store.installed() == []
 
 
 def test_a_folder_of_the_hub_is_taken_as_it_is(tmp_path: Path) -> None:
     steps: list[Progress] = []
-    made = models.convert(TINY, tmp_path / "made", progress=steps.append)
+    made = store.convert(TINY, tmp_path / "made", progress=steps.append)
     assert {step.file for step in steps} == set(FILES)
     assert load_model(made, device="cpu").voices["spa"] >= 0
 
@@ -88,7 +88,7 @@ def test_a_snapshot_of_the_hubs_cache_is_taken_with_what_its_links_name(tmp_path
     for name in FILES:
         shutil.copy(TINY / name, blobs / f"blob-of-{name}")
         (snapshot / name).symlink_to(Path("../../blobs") / f"blob-of-{name}")
-    made = models.convert(snapshot, tmp_path / "made", progress=lambda _: None)
+    made = store.convert(snapshot, tmp_path / "made", progress=lambda _: None)
     assert not any(path.is_symlink() for path in made.iterdir())
     assert load_model(made, device="cpu").languages
 
@@ -111,10 +111,10 @@ def test_weights_in_several_files_come_with_their_list(tmp_path: Path) -> None:
     }
     (source / "model.safetensors.index.json").write_text(json.dumps(record))
 
-    made = models.convert(source, tmp_path / "made", progress=lambda _: None)
+    made = store.convert(source, tmp_path / "made", progress=lambda _: None)
 
     assert {path.name for path in made.iterdir()} >= {*parts, "model.safetensors.index.json"}
     assert load_model(made, device="cpu").languages
     (source / "b.safetensors").unlink()
     with pytest.raises(EngineError, match=r"lacks b\.safetensors"):
-        models.convert(source, tmp_path / "other", progress=lambda _: None)
+        store.convert(source, tmp_path / "other", progress=lambda _: None)

@@ -144,7 +144,7 @@ def text_of(model: M4tModel, sound: Samples, mode: str = COMPLETE) -> str:
 
 
 def test_too_little_memory_is_said_before_loading(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.placement.free_memory_bytes", lambda device: 1000)
+    monkeypatch.setattr("engine.models.placement.free_memory_bytes", lambda device: 1000)
     with pytest.raises(EngineError, match="GB are free"):
         load_model(TINY, device="cpu")
 

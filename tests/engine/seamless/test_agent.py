@@ -19,8 +19,8 @@ from engine.events import EngineTrace, SourceText, TargetAudio, TargetText, Utte
 from engine.registry import LoadOptions
 from engine.seamless.agent import SeamlessAgent
 from engine.seamless.config import StreamingPolicy
-from engine.seamless.entry import load
 from engine.seamless.loading import load_model
+from engine.seamless.spec import load
 from engine.seamless.utterance import UtteranceState, encode
 from engine.seamless.words import WordSpeller
 from tests import agent_checks

@@ -16,10 +16,10 @@ import torch
 from sentencepiece import SentencePieceProcessor
 from torch import Tensor
 
-from engine import placement
 from engine.errors import EngineError
 from engine.layers.code_hifigan import CodeHifiGan
-from engine.model_languages import SEAMLESS_TEXT
+from engine.models import placement
+from engine.models.languages import SEAMLESS_TEXT
 from engine.seamless import published
 from engine.seamless.config import StreamingPolicy, read_config
 from engine.seamless.conversion import convert

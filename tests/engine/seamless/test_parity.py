@@ -19,9 +19,9 @@ from audio_io.chunk import Samples
 from engine.layers.features import FilterBank
 from engine.seamless.config import StreamingPolicy
 from engine.seamless.loading import SeamlessModel, load_model
-from engine.seamless.naive import NaiveState, naive_step
 from engine.seamless.policy import Row, TextState, decode
 from engine.seamless.utterance import Said, TargetState, UtteranceState, step_utterance
+from tests.engine.seamless.naive import NaiveState, naive_step
 from tests.fakes import DATA
 
 TINY = DATA / "seamless"

@@ -1,0 +1,1 @@
+"""`s2st evaluate`: command, plan, run, and what is shown."""

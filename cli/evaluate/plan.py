@@ -1,0 +1,351 @@
+"""From the options of `s2st evaluate` to what will run and how it is scored."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from audio_io.errors import UsageError
+from cli.evaluate.sweep import Variant, variants
+from cli.options.engines import EngineOptions
+from cli.options.shared import AgentOptions
+from cli.options.voices import check_voices, chosen_voices, read_voices
+from engine.agent import StreamRequest, Task
+from engine.errors import EngineError, LanguageError
+from engine.evaluation.test_set import Languages, TestSet, from_lists, from_manifest
+from engine.languages import language_name, resolve_language, written_without_spaces
+from engine.metrics.result import Item
+from engine.metrics.scores import (
+    DEFAULT_LATENCY,
+    ScoreConfig,
+    check_metrics,
+    reads_clock,
+    sacrebleu_metric,
+)
+from engine.registry import AUTO, EngineSpec, LoadOptions, choose_engine
+from engine.simuleval.process import ForeignAgentConfig
+
+UNITS = ("word", "char", "spm")
+POLICIES = ("live", "file")
+_DIGESTED_BYTES = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """What the user asked of `s2st evaluate`, word for word."""
+
+    data_file: Path | None = None
+    sources: Path | None = None
+    references: Path | None = None
+    audio_root: Path | None = None
+    ref_field: str | None = None
+    segmentation: Path | None = None
+    segment_references: Path | None = None
+    task: str = "s2tt"
+    source: str | None = None
+    target: str | None = None
+    engine: str = "auto"
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
+    policy: str = "live"
+    min_confidence: float | None = None
+    voice_detector: str = "pocketsphinx"
+    agent: AgentOptions = field(default_factory=AgentOptions)
+    segment_ms: int = 320
+    output: Path | None = None
+    no_scoring: bool = False
+    start_index: int = 0
+    end_index: int | None = None
+    resume: bool = False
+    overwrite: bool = False
+    jobs: int = 1
+    ray: str | None = None
+    allow_contended: bool = False
+    quality: tuple[str, ...] = ()
+    latency: tuple[str, ...] = ()
+    unit: str = "word"
+    spm_model: Path | None = None
+    bleu_tokenizer: str | None = None
+    computation_aware: bool = False
+    asr_model: str | None = None
+    threads: int = 1
+    sweep: str | None = None
+    quiet: bool = False
+    json: bool = False
+    verbose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatePlan:
+    """Everything about a run that is settled before it starts."""
+
+    test_set: TestSet
+    items: tuple[Item, ...]
+    """Those of the test set that were asked for."""
+    spec: EngineSpec | None
+    """The engine; None where a SimulEval agent is evaluated."""
+    load_options: LoadOptions
+    variants: tuple[Variant, ...]
+    source_rate_hz: int | None
+    scores: ScoreConfig
+    notes: tuple[str, ...]
+    notices: tuple[str, ...]
+    options: EvaluateOptions
+    recordings: str
+    """Digest of what is heard, in order."""
+
+    @property
+    def system(self) -> str:
+        """What is evaluated, in a word."""
+        if self.spec is not None:
+            return self.spec.name
+        named = self.options.agent
+        assert named.agent is not None
+        name = Path(named.agent).name
+        return f"{name}:{named.agent_class}" if named.agent_class else name
+
+    @property
+    def is_contended(self) -> bool:
+        """Whether items run side by side, so that clocks say little."""
+        return self.options.jobs > 1 or self.options.ray is not None
+
+    def header(self, variant: Variant) -> dict[str, Any]:
+        """What shapes the results: a run with another header is another run."""
+        options, request = self.options, variant.request
+        foreign = variant.foreign
+        return {
+            "s2st": version("s2st"),
+            "system": self.system,
+            "agent_args": " ".join(foreign.options) if foreign else "",
+            "agent_file": _agent_digest(foreign) if foreign else "",
+            "agent_python": (foreign.python or sys.executable) if foreign else "",
+            "task": request.task.value,
+            "src": self.test_set.source,
+            "tgt": self.test_set.target,
+            "policy": options.policy if variant.foreign is None else "",
+            "policy_values": _values(request.policy),
+            "min_confidence": request.min_confidence,
+            "vad": self.load_options.voice_detector if variant.foreign is None else "",
+            "model_dir": self.load_options.model_dir or "",
+            "device": self.load_options.device,
+            "dtype": self.load_options.dtype,
+            "compiled": self.load_options.compiled,
+            "speakers": dict(request.speakers),
+            "source_segment_size": variant.segment_ms,
+            "source_rate_hz": self.source_rate_hz,
+            "latency_unit": options.unit,
+            "latency_spm_model": str(options.spm_model or ""),
+            "partials": request.partials,
+            "threads": options.threads,
+            "recordings": self.recordings,
+        }
+
+
+def make_plan(options: EvaluateOptions) -> EvaluatePlan:
+    """Raises a `UsageError` for what can never work, an `EngineError` for what is missing."""
+    require_packages()
+    task = _task(options)
+    _check(options)
+    notes: list[str] = []
+    test_set = _test_set(options, task, notes)
+    notes.extend(f"left out: {reason}" for reason in test_set.left_out)
+    items = _asked_for(test_set, options)
+    latency = _latency_metrics(options, notes)
+    quality = options.quality or _default_quality(task, test_set, options)
+    check_metrics(quality, latency)
+    scores = ScoreConfig(
+        quality=quality,
+        latency=latency,
+        target=test_set.target,
+        unit=options.unit,
+        spm_model=options.spm_model,
+        computation_aware=options.computation_aware,
+        contended=options.allow_contended,
+        bleu_tokenizer=options.bleu_tokenizer,
+    )
+    if options.bleu_tokenizer is not None:
+        sacrebleu_metric("BLEU", options.bleu_tokenizer)
+    voices = read_voices(options.engine_options.speakers)
+    check_voices(voices, [(test_set.target,)])
+    request = StreamRequest(
+        source=test_set.source,
+        targets=(test_set.target,),
+        task=task,
+        partials="NE" in quality,
+        live=options.policy == "live",
+        speakers=chosen_voices(voices, (test_set.target,)),
+        min_confidence=options.min_confidence,
+    )
+    load_options = options.engine_options.load_options(options.voice_detector, options.agent)
+    spec, notices = None, []
+    foreign, load_options = load_options.agent, replace(load_options, agent=None)
+    if foreign is None:
+        choice = choose_engine(options.engine, request, "evaluate", options=load_options)
+        if choice.unspoken:
+            raise LanguageError(
+                f"T{choice.spec.title[1:]} writes {language_name(test_set.target)} and does not "
+                "speak it.",
+                hint="Evaluate it with --task s2tt.",
+            )
+        spec = choice.spec
+        notes.insert(0, f"engine: {spec.name} ({choice.why})")
+        notices = [spec.notice] if spec.notice else []
+        request = replace(
+            request, policy=spec.policy(options.policy, options.engine_options.policy)
+        )
+    base = Variant("", request, options.segment_ms, foreign)
+    return EvaluatePlan(
+        test_set=test_set,
+        items=items,
+        spec=spec,
+        load_options=load_options,
+        variants=variants(options.sweep, base, spec, options.engine_options.policy),
+        source_rate_hz=options.agent.rate_hz,
+        scores=scores,
+        notes=tuple(notes),
+        notices=tuple(notices),
+        options=options,
+        recordings=_digest(test_set.items),
+    )
+
+
+def require_packages() -> None:
+    """Raises an `EngineError` where the extra is not installed."""
+    for package in ("simuleval", "sacrebleu", "omnisteval", "jiwer", "plotly"):
+        if find_spec(package) is None:
+            raise EngineError(
+                f"Evaluation needs the package '{package}', which is not installed.",
+                hint="Type: scripts/setup evaluate",
+            )
+
+
+def _task(options: EvaluateOptions) -> Task:
+    try:
+        return Task(options.task)
+    except ValueError:
+        known = ", ".join(task.value for task in Task)
+        raise UsageError(
+            f"No task is called '{options.task}'.", hint=f"There is: {known}."
+        ) from None
+
+
+def _check(options: EvaluateOptions) -> None:
+    """What contradicts itself."""
+    if (options.data_file is None) == (options.sources is None):
+        raise UsageError(
+            "Name a test set: --data-file FILE.tsv, or SimulEval's lists with --source and "
+            "--target."
+        )
+    if options.policy not in POLICIES:
+        raise UsageError(f"--policy is live or file, not '{options.policy}'.")
+    if options.unit not in UNITS:
+        raise UsageError(f"--latency-unit is one of {', '.join(UNITS)}, not '{options.unit}'.")
+    if (options.unit == "spm") != (options.spm_model is not None):
+        raise UsageError("--latency-unit spm and --latency-spm-model FILE go together.")
+    if options.spm_model is not None and not options.spm_model.is_file():
+        raise UsageError(f"The SentencePiece model '{options.spm_model}' does not exist.")
+    if options.agent.agent is not None and options.engine != AUTO:
+        raise UsageError("--engine and --agent each name what to run.", hint="Give one of them.")
+    if options.asr_model == "":
+        raise UsageError("--asr-model takes the name or the folder of a model.")
+    if options.resume and options.output is None:
+        raise UsageError("--resume goes on in a folder.", hint="Name it with --output.")
+    if options.resume and options.overwrite:
+        raise UsageError("--resume keeps what --overwrite replaces.", hint="Give one of them.")
+    if options.segmentation is not None and options.unit == "spm":
+        raise UsageError("--segmentation counts words or characters, not pieces.")
+    if options.segment_references is not None and options.segmentation is None:
+        raise UsageError("--segment-references belongs to --segmentation.")
+
+
+def _test_set(options: EvaluateOptions, task: Task, notes: list[str]) -> TestSet:
+    transcribes = task is Task.ASR
+    languages = Languages(
+        resolve_language(options.source).code if options.source else None,
+        resolve_language(options.target).code if options.target else None,
+        transcribes=transcribes,
+    )
+    if options.sources is not None:
+        return from_lists(options.sources, options.references, languages)
+    assert options.data_file is not None
+    column = options.ref_field or ("src_text" if transcribes else "tgt_text")
+    needed = not options.no_scoring and options.segmentation is None
+    return from_manifest(options.data_file, options.audio_root, column, languages, is_scored=needed)
+
+
+def _asked_for(test_set: TestSet, options: EvaluateOptions) -> tuple[Item, ...]:
+    end = options.end_index
+    items = tuple(
+        item
+        for item in test_set.items
+        if item.index >= options.start_index and (end is None or item.index < end)
+    )
+    if not items:
+        first, last = test_set.items[0].index, test_set.items[-1].index
+        upto = "" if end is None else f" and below --end-index {end}"
+        raise UsageError(
+            f"No item has an index from --start-index {options.start_index}{upto}.",
+            hint=f"They go from {first} to {last}.",
+        )
+    return items
+
+
+def _latency_metrics(options: EvaluateOptions, notes: list[str]) -> tuple[str, ...]:
+    contended = options.jobs > 1 or options.ray is not None
+    names = options.latency or DEFAULT_LATENCY
+    if not contended or options.allow_contended or options.no_scoring:
+        return names
+    clocked = [name for name in names if reads_clock(name)]
+    if options.computation_aware or (options.latency and clocked):
+        what = "--computation-aware" if options.computation_aware else clocked[0]
+        how = "--ray" if options.ray is not None else "--jobs"
+        raise UsageError(
+            f"{what} reads the clock, and with {how} recordings are in each other's way.",
+            hint="Run one at a time, or say --allow-contended.",
+        )
+    notes.extend(
+        f"{name} is left out: it reads the clock, and items run at once" for name in clocked
+    )
+    return tuple(name for name in names if name not in clocked)
+
+
+def _default_quality(task: Task, test_set: TestSet, options: EvaluateOptions) -> tuple[str, ...]:
+    if task is Task.ASR:
+        return ("CER",) if written_without_spaces(test_set.target) else ("WER",)
+    return ("BLEU", "chrF", "TER") + (("ASR_BLEU",) if task is Task.S2ST else ())
+
+
+def _values(policy: object) -> Mapping[str, Any]:
+    if policy is None:
+        return {}
+    return {field.name: getattr(policy, field.name) for field in fields(policy)}  # type: ignore[arg-type]
+
+
+def _digest(items: Sequence[Item]) -> str:
+    """Of what is heard: ids, sizes, and the first and last of each recording's bytes. Neither
+    where the recordings lie nor what they are compared with shapes the results."""
+    whole = hashlib.blake2b(digest_size=16)
+    for item in items:
+        size = item.audio.stat().st_size
+        with item.audio.open("rb") as file:
+            head = file.read(_DIGESTED_BYTES)
+            file.seek(max(0, size - _DIGESTED_BYTES))
+            tail = file.read(_DIGESTED_BYTES)
+        own = hashlib.blake2b(head + tail, digest_size=16).hexdigest()
+        whole.update(json.dumps([item.index, item.id, size, own]).encode())
+    return whole.hexdigest()
+
+
+def _agent_digest(agent: ForeignAgentConfig) -> str:
+    """Of the file; a class of a package has none."""
+    if not agent.is_file:
+        return ""
+    try:
+        data = Path(agent.agent).read_bytes()
+    except OSError:  # loading it says what is wrong
+        return ""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -1,0 +1,1 @@
+"""`s2st file`: command, plan, run, and what is shown."""

@@ -1,0 +1,149 @@
+"""What the user named, as a list of recordings: files, folders, globs, manifests, a pipe."""
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from audio_io.errors import UsageError
+from audio_io.manifest import read_manifest
+from audio_io.suffixes import SOUND_SUFFIXES
+from cli.file.journal import Journal
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One recording to translate."""
+
+    path: Path | None
+    """None for standard input."""
+    label: str
+    """What the user calls it."""
+    folder: Path
+    """Where its outputs go."""
+    stem: str
+    """What the names of its outputs start with."""
+    source: str | None = None
+    """Language of the speech, as a manifest's row says it."""
+    target: str | None = None
+    manifest: Path | None = None
+    """The manifest that lists it."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputOptions:
+    output: Path | None = None
+    """Folder for all outputs; None puts each beside its input."""
+    audio_root: Path | None = None
+    """Folder that the audio paths of manifests start at and stay in."""
+
+
+def find_inputs(arguments: Sequence[str], options: InputOptions) -> list[Input]:
+    """All recordings, in the order named, none twice, no two with the same output names."""
+    found: list[Input] = []
+    for argument in arguments:
+        found.extend(_expand(argument, options))
+    unique: dict[tuple[object, ...], Input] = {}
+    for item in found:  # one recording named twice is one, unless its results are others
+        path = item.path.resolve() if item.path is not None else None
+        key = (path, item.folder.resolve(), item.stem, item.source, item.target)
+        unique.setdefault(key, item)
+    return _distinct_stems(list(unique.values()))
+
+
+def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
+    if argument == STDIN:
+        yield Input(None, "standard input", options.output or Path(), "stdin")
+        return
+    if not argument:
+        raise UsageError("An input is empty.", hint="Name a file, a folder, or - for a pipe.")
+    path = Path(argument)
+    if path.is_dir():
+        found = list(_walk(path, options.output))
+        if not found:
+            raise UsageError(f"The folder '{path}' holds no audio or video files to translate.")
+        yield from found
+    elif path.suffix.lower() == ".tsv":
+        yield from _manifest(path, options)
+    elif not path.exists() and glob.has_magic(argument):
+        matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  absolute ones too
+        if not matches:
+            raise UsageError(f"No file matches '{argument}'.")
+        yield from _globbed(argument, [Path(match) for match in matches], options)
+    else:
+        # One that does not exist fails later by itself, and does not stop the others.
+        yield Input(path, argument, options.output or path.parent, path.stem)
+
+
+def _globbed(pattern: str, matches: list[Path], options: InputOptions) -> Iterator[Input]:
+    """What matches, but for files that s2st wrote. A folder's results keep its name."""
+    ours = {folder: Journal(folder).outputs() for folder in {path.parent for path in matches}}
+    found: list[Input] = []
+    for path in matches:
+        if path.is_dir():
+            found.extend(_walk(path, options.output and options.output / path.name))
+        elif path.name not in ours[path.parent]:
+            found.extend(_expand(str(path), options))
+    if not found:
+        raise UsageError(
+            f"Nothing that matches '{pattern}' is a recording to translate.",
+            hint="What s2st wrote itself does not count.",
+        )
+    yield from found
+
+
+def _walk(root: Path, into: Path | None) -> Iterator[Input]:
+    """Sound files below a folder, by suffix; what s2st wrote and what is hidden is left out.
+    Results go to the same place below `into`; None puts each beside its input."""
+    for name, folders, files in os.walk(root):
+        folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
+        folder = Path(name)
+        ours = Journal(folder).outputs()
+        output = into / folder.relative_to(root) if into else folder
+        for file in sorted(files):
+            path = folder / file
+            if path.suffix.lower() not in SOUND_SUFFIXES or file.startswith(".") or file in ours:
+                continue
+            yield Input(path, str(path), output, path.stem)
+
+
+def _manifest(path: Path, options: InputOptions) -> Iterator[Input]:
+    for row in read_manifest(path, options.audio_root):
+        yield Input(
+            path=row.audio,
+            label=row.id,
+            folder=options.output or path.parent,
+            stem=row.id,
+            source=row.source_language,
+            target=row.target_language,
+            manifest=path,
+        )
+
+
+def _distinct_stems(inputs: list[Input]) -> list[Input]:
+    """Inputs of one stem and folder keep their extension: `a.mp3` and `a.wav`. The ids of manifests
+    stay as they are."""
+    taken = Counter((item.folder.resolve(), item.stem) for item in inputs)
+    named = [
+        replace(item, stem=item.path.name)
+        if item.path is not None
+        and item.manifest is None
+        and taken[item.folder.resolve(), item.stem] > 1
+        else item
+        for item in inputs
+    ]
+    seen: dict[tuple[Path, str], Input] = {}
+    for item in named:
+        key = (item.folder.resolve(), item.stem)
+        if key in seen:
+            raise UsageError(
+                f"'{seen[key].label}' and '{item.label}' would both be written as "
+                f"'{item.stem}' in '{item.folder}'.",
+                hint="Rename one, or translate them into different folders.",
+            )
+        seen[key] = item
+    return named

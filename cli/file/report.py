@@ -1,0 +1,172 @@
+"""What a run says: results to standard output, everything else to standard error."""
+
+import os
+import sys
+import traceback
+from typing import Any, TextIO
+
+from audio_io.errors import S2stError, SoundFileError
+from cli.file.job import FilePlan, Job
+from cli.file.translate import Outcome
+from engine.events import Event, SourceText, TargetText
+from engine.text.records import as_line, event_record
+from engine.text.writers import one_line
+
+
+class Reporter:
+    """Listens to a run. On a terminal it shows bars; in a pipe, one line for each recording."""
+
+    def __init__(
+        self, plan: FilePlan, jobs: int, to_do: int, *, quiet: bool, json: bool, verbose: bool
+    ) -> None:
+        """`to_do` of the run's `jobs` are left to be done."""
+        self._plan = plan
+        self._quiet = quiet
+        self._json = json
+        self._verbose = verbose
+        self._shows_text = jobs == 1 and not json
+        self._bars = None
+        if not quiet and _is_terminal(sys.stderr):
+            from cli.file.bars import Bars
+
+            self._bars = Bars(to_do)
+        self.failures = 0
+        """Recordings that failed or were cut short."""
+
+    def __enter__(self) -> "Reporter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def note(self, text: str, *, faint: bool = False) -> None:
+        """Something worth knowing that is no result."""
+        if not self._quiet:
+            self.warn(text, faint=faint)
+
+    def warn(self, text: str, *, faint: bool = False) -> None:
+        """Something that must be known, quiet or not."""
+        if sys.stderr is None:  # closed before we started
+            return
+        try:
+            if self._bars is not None:
+                self._bars.say(text, faint=faint)
+            else:
+                print(text, file=sys.stderr, flush=True)
+        except OSError:
+            _close_to_readers(sys.stderr)
+
+    def opened(self, job: Job, duration_s: float | None) -> None:
+        if self._bars is not None:
+            self._bars.begin(job, duration_s)
+
+    def progress(self, job: Job, heard_s: float) -> None:
+        if self._bars is not None:
+            self._bars.advance(job, heard_s)
+
+    def event(self, job: Job, event: Event) -> None:
+        if self._json:
+            self._out(as_line({"input": job.input.label} | event_record(event)))
+        elif self._shows_text and isinstance(event, SourceText | TargetText) and event.committed:
+            self._show(job, event)
+
+    def done(self, job: Job, outcome: Outcome) -> None:
+        self._end(job)
+        label = job.input.label
+        for lost in outcome.lost:
+            self.failures += 1
+            self.warn(
+                f"{label}: {lost.end_s - lost.start_s:.1f} s of sound from "
+                f"{lost.start_s:.1f} s on is missing: {lost.reason}. The rest was translated."
+            )
+        if not outcome.utterances:
+            self.warn(f"{label}: no speech was found in {outcome.heard_s:.1f} s of sound.")
+        self.note(f"{label}: {self._summary(job, outcome)}")
+        heard_s, elapsed_s = round(outcome.heard_s, 3), round(outcome.elapsed_s, 3)
+        self._record(job, "file_done", {"heard_s": heard_s, "elapsed_s": elapsed_s})
+
+    def finished_before(self, job: Job) -> None:
+        """An earlier run made its outputs."""
+        self.note(f"{job.input.label}: finished before")
+        self._record(job, "file_finished_before", {})
+
+    def failed(self, job: Job, error: BaseException) -> None:
+        self._end(job)
+        self.failures += 1
+        if self._verbose and error.__traceback__ is not None:
+            self.warn("".join(traceback.format_exception(error)).rstrip())
+        seen = str(error) if isinstance(error, S2stError) else _unexpected(error)
+        label = job.input.label
+        names_it = isinstance(error, SoundFileError)
+        self.warn(f"s2st: {seen}" if names_it else f"s2st: {label}: {seen}")
+        if self._json:
+            self._out(as_line({"type": "file_failed", "input": label, "error": seen}))
+
+    def _summary(self, job: Job, outcome: Outcome) -> str:
+        factor = outcome.elapsed_s / outcome.heard_s if outcome.heard_s else 0.0
+        said = f"{outcome.utterances} utterance{'' if outcome.utterances == 1 else 's'}"
+        if outcome.dropped:
+            said += f", {outcome.dropped} too unclear to speak"
+        if self._plan.timeline and outcome.lag_s > 0.5:
+            said += f", speech up to {outcome.lag_s:.1f} s late"
+        names = " ".join(path.name for path in job.outputs(self._plan).values())
+        return (
+            f"{outcome.heard_s:.1f} s of sound in {outcome.elapsed_s:.1f} s "
+            f"({factor:.2f} x real time), {said} -> {names}"
+        )
+
+    def _record(self, job: Job, kind: str, fields: dict[str, Any]) -> None:
+        if self._json:
+            outputs = [str(path) for path in job.outputs(self._plan).values()]
+            record = {"type": kind, "input": job.input.label, "outputs": outputs}
+            self._out(as_line(record | fields))
+
+    def _end(self, job: Job) -> None:
+        if self._bars is not None:
+            self._bars.end(job)
+
+    def _show(self, job: Job, event: SourceText | TargetText) -> None:
+        """The translation is the result; what was heard stands beside it, for judging it."""
+        text = one_line(event.text)
+        if isinstance(event, SourceText) and not job.transcribes:
+            self.note(f"{event.language}  {text}", faint=True)
+            return
+        several = len(job.targets) > 1
+        self._out(f"{event.language}\t{text}" if several else text)
+
+    def _out(self, line: str) -> None:
+        if sys.stdout is None:  # closed before we started
+            return
+        try:
+            if self._bars is not None and sys.stdout.isatty():
+                self._bars.say(line, wrap=False)  # above the bars, which share the terminal
+            else:
+                print(line, flush=True)
+        except OSError as error:
+            _close_to_readers(sys.stdout)
+            if not isinstance(error, BrokenPipeError):
+                self.failures += 1
+                self.warn(
+                    f"s2st: standard output cannot be written ({error.strerror}). "
+                    "The files are written nevertheless."
+                )
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _close_to_readers(stream: TextIO) -> None:
+    """From now on what is written there goes nowhere. Whoever read it has gone, but the files are
+    still wanted."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def _unexpected(error: BaseException) -> str:
+    return (
+        f"something unexpected happened ({type(error).__name__}: {error}). "
+        "`s2st --verbose` shows where; please report it."
+    )

@@ -1,0 +1,166 @@
+"""Runs `s2st file` once its options are known; gives the exit code."""
+
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from audio_io.errors import S2stError, UsageError
+from cli.file.job import FilePlan, Job
+from cli.file.jobs import run_here
+from cli.file.journal import Journal, Record, digest
+from cli.file.plan import Assembled, FileOptions, assemble
+from cli.file.report import Reporter
+from engine.text.records import as_line
+
+OK, FAILED = 0, 1
+
+
+def run_file(options: FileOptions) -> int:
+    """Exit code 0 when every recording was translated whole, 1 otherwise."""
+    run = assemble(options)
+    _check_inputs_are_safe(run)
+    finished = _finished(run) if options.resume else []
+    before = frozenset(finished)
+    waiting = [job for job in run.jobs if job not in before]
+    if not options.overwrite and not options.dry_run:
+        _check_nothing_exists(waiting, run.plan, resume=options.resume)
+    if options.dry_run:
+        _say_what_would_be_done(
+            run,
+            before,
+            overwrite=options.overwrite or options.resume,
+            quiet=options.quiet,
+            json=options.json,
+        )
+        return OK
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup has SIGHUP ignored
+            signal.signal(number, _leave)
+    reporter = Reporter(
+        run.plan,
+        len(run.jobs),
+        len(waiting),
+        quiet=options.quiet,
+        json=options.json,
+        verbose=options.verbose,
+    )
+    with reporter:
+        for note in run.notes:
+            reporter.note(note)
+        for notice in run.notices:
+            reporter.warn(f"s2st: {notice}")
+        for job in finished:
+            reporter.finished_before(job)
+        for job in waiting:
+            if job.refusal:
+                reporter.failed(job, S2stError(job.refusal))
+        possible = [job for job in waiting if not job.refusal]
+        # Standard input is this process's alone.
+        piped = [job for job in possible if job.input.path is None]
+        files = [job for job in possible if job.input.path is not None]
+        run_here(piped, run.plan, reporter)
+        _run_files(files, run.plan, options.jobs, reporter)
+    return FAILED if reporter.failures else OK
+
+
+def _run_files(files: Sequence[Job], plan: FilePlan, count: int, reporter: Reporter) -> None:
+    """`count` at once: of an engine that computes them together as streams of one process, of
+    another in a process each."""
+    if count == 1 or len(files) == 1:
+        run_here(files, plan, reporter)
+        return
+    for engine in dict.fromkeys(job.engine for job in files if job.batches):
+        from cli.file.streams import run_together
+
+        run_together([job for job in files if job.engine == engine], plan, count, reporter)
+    alone = [job for job in files if not job.batches]
+    if alone:
+        from cli.file.workers import run_workers  # brings multiprocessing
+
+        run_workers(alone, plan, count, reporter)
+
+
+def _check_inputs_are_safe(run: Assembled) -> None:
+    """No output may take the place of an input, whatever was asked."""
+    named = [path for job in run.jobs for path in (job.input.path, job.input.manifest)]
+    inputs = {path.resolve() for path in named if path is not None}
+    trace = run.plan.trace.resolve() if run.plan.trace is not None else None
+    if trace in inputs:
+        raise UsageError(f"--trace would write over the input '{run.plan.trace}'.")
+    for job in run.jobs:
+        for path in job.outputs(run.plan).values():
+            if path.resolve() in inputs:
+                raise UsageError(
+                    f"'{job.input.label}' would be written over the input '{path}'.",
+                    hint="Name another folder with --output.",
+                )
+            if path.resolve() == trace:
+                raise UsageError(f"--trace '{run.plan.trace}' is the name of a result.")
+
+
+def _check_nothing_exists(jobs: Sequence[Job], plan: FilePlan, *, resume: bool) -> None:
+    """Refuse to replace what is there; with `resume`, what s2st did not write itself."""
+    existing = [path for job in jobs for path in job.outputs(plan).values() if path.exists()]
+    if plan.trace is not None and plan.trace.exists() and jobs and not resume:
+        existing.append(plan.trace)
+    hint = "--resume goes on with what is not finished, --overwrite replaces all."
+    if resume:
+        ours = {folder: Journal(folder).outputs() for folder in {path.parent for path in existing}}
+        existing = [path for path in existing if path.name not in ours[path.parent]]
+        hint = "s2st has no record of writing it. --overwrite replaces it."
+    if existing:
+        others = f" and {len(existing) - 1} more exist" if len(existing) > 1 else " exists"
+        raise UsageError(f"'{existing[0]}'{others} already.", hint=hint)
+
+
+def _finished(run: Assembled) -> list[Job]:
+    """Jobs that an earlier run finished from the same bytes with the same options."""
+    journals: dict[Path, Journal] = {}
+    finished = []
+    for job in run.jobs:
+        path, folder = job.input.path, job.input.folder
+        if path is None or job.refusal or not path.is_file():
+            continue
+        if run.plan.trace is not None and not run.plan.trace.exists():
+            continue  # it is wanted, and only running makes it
+        journal = journals.setdefault(folder, Journal(folder))
+        names = {output.name: 0 for output in job.outputs(run.plan).values()}
+        if not names.keys() & journal.outputs():
+            continue
+        if journal.finished(Record(digest(path), job.fingerprint(run.plan), names)):
+            finished.append(job)
+    return finished
+
+
+def _say_what_would_be_done(
+    run: Assembled, finished: frozenset[Job], *, overwrite: bool, quiet: bool, json: bool
+) -> None:
+    for note in run.notes if not quiet else ():
+        print(note, file=sys.stderr)
+    for job in run.jobs:
+        outputs = [str(path) for path in job.outputs(run.plan).values()]
+        exists = not overwrite and any(path.exists() for path in job.outputs(run.plan).values())
+        state = "to do"
+        if job.refusal:
+            state = "refused"
+        elif job in finished:
+            state = "finished"
+        elif exists:
+            state = "exists"
+        if json:
+            record = {"type": "plan", "input": job.input.label, "state": state, "outputs": outputs}
+            print(as_line(record))
+        elif job.refusal:
+            print(f"{job.input.label}: {job.refusal}")
+        elif job in finished:
+            print(f"{job.input.label}: finished before")
+        elif state == "exists":
+            print(f"{job.input.label}: exists already: {' '.join(outputs)}")
+        else:
+            print(f"{job.input.label} -> {' '.join(outputs)}")
+
+
+def _leave(number: int, _: Any) -> None:
+    raise SystemExit(128 + number)

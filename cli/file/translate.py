@@ -1,0 +1,305 @@
+"""One recording through an engine: its outputs appear whole, or not at all."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from audio_io.errors import OutputError, S2stError, SoundFileError
+from audio_io.ports import AudioSource
+from audio_io.recording import open_pipe, open_recording
+from audio_io.tee import KeptSource
+from audio_io.wav import WavFile
+from audio_io.whole_file import WholeFile, remove_own_part, remove_stale_parts
+from cli.file.job import WAV, FilePlan, Job
+from cli.file.journal import NEVER_FINISHED, Journal, Record, digest
+from engine.agent import Agent, StreamRequest
+from engine.events import (
+    AudioLost,
+    EngineTrace,
+    Event,
+    SourceText,
+    SpeechDropped,
+    Stamped,
+    TargetAudio,
+    TargetText,
+    UtteranceEnded,
+)
+from engine.registry import EngineSpec, choose_engine
+from engine.session import Session
+from engine.speaking.pacing import OneAfterAnother, Timeline
+from engine.stepper import DirectStepper, Stepper
+from engine.text.records import as_line
+from engine.text.writers import TEXT_FORMATS, TextWriter
+from engine.voice import WrittenVoice
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one recording."""
+
+    heard_s: float = 0.0
+    elapsed_s: float = 0.0
+    utterances: int = 0
+    """Utterances in which something was recognised or said."""
+    last_utterance: int = -1
+    """The last of them."""
+    dropped: int = 0
+    """Translations, or parts of them, that were not spoken though speech was asked for."""
+    lost: list[AudioLost] = field(default_factory=list)
+    lag_s: float = 0.0
+    """With a timeline: the most that speech ended later than its source."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """One that is loaded."""
+
+    spec: EngineSpec
+    agent: Agent[Any, Any, Any]
+    stepper: Stepper
+
+
+class Translator:
+    """Does jobs one after the other. Each engine is loaded when the first job needs it."""
+
+    def __init__(
+        self, plan: FilePlan, stepper: Callable[[Agent[Any, Any, Any]], Stepper] = DirectStepper
+    ) -> None:
+        """`stepper` makes of an engine what its streams reach it through."""
+        self._plan = plan
+        self._stepper = stepper
+        self._engines: dict[str, _Engine | S2stError] = {}
+        """Or why there is none."""
+
+    def __enter__(self) -> "Translator":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for engine in self._engines.values():
+            if isinstance(engine, _Engine):
+                engine.agent.close()
+
+    def stepper_for(self, job: Job) -> Stepper:
+        """The way to the engine of a job, which is loaded now."""
+        return self._engine(job, job.request(self._plan)).stepper
+
+    def do(
+        self,
+        job: Job,
+        *,
+        opened: Callable[[float | None], None],
+        progress: Callable[[float], None],
+        hear: Callable[[Event], None],
+    ) -> Outcome:
+        """Translate one recording and put its outputs in place.
+
+        `opened` is told how long the recording is, if that is known; `progress` how much of it
+        was heard, both in seconds; `hear` gets every event. Raises an `S2stError` on failure,
+        and leaves nothing half written then.
+        """
+        started_s = time.monotonic()
+        request = job.request(self._plan)
+        outcome = Outcome()
+        with ExitStack() as stack:
+            stack.callback(abandon, job, self._plan)
+            engine = self._engine(job, request)
+            spec = engine.spec
+            request = job.request(self._plan, spec.policy("file", self._plan.policy_values))
+            source = self._open(job, spec)
+            stack.callback(source.close)
+            opened(source.duration_s)
+            path = job.input.path
+            input_digest = NEVER_FINISHED
+            if path is not None and path.is_file():
+                input_digest = digest(path)
+            outputs = _Outputs(job, self._plan, spec.output_rate_hz, stack)
+            session = Session(
+                outputs.keep_original(source),
+                engine.stepper,
+                request,
+                voices=outputs.voices,
+                listeners=[
+                    lambda stamped: _count(stamped, outcome, outputs),
+                    lambda stamped: outputs.hear(stamped.event),
+                    lambda stamped: _unless_trace(stamped.event, hear),
+                ],
+                progress=lambda heard: progress(heard.chunk.end_s),
+            )
+            session.run()
+            outputs.complete()
+            journal, fingerprint = Journal(job.input.folder), job.fingerprint(self._plan)
+            # From now on the names count as ours, even if we are killed before the last is there.
+            names = dict.fromkeys((path.name for path in outputs.paths), 0)
+            journal.add(Record(NEVER_FINISHED, fingerprint, names))
+            outputs.put_in_place()
+            if outcome.lost:
+                input_digest = NEVER_FINISHED
+            sizes = {path.name: path.stat().st_size for path in outputs.paths}
+            journal.add(Record(input_digest, fingerprint, sizes))
+        outcome.heard_s = session.heard_s
+        outcome.elapsed_s = time.monotonic() - started_s
+        return outcome
+
+    def _engine(self, job: Job, request: StreamRequest) -> "_Engine":
+        if job.engine not in self._engines:
+            options = self._plan.load_options
+            spec = choose_engine(job.engine, request, "file", options=options).spec
+            try:
+                agent = spec.load(options)
+                self._engines[job.engine] = _Engine(spec, agent, self._stepper(agent))
+            except S2stError as error:  # so it will be for the next recording, too
+                self._engines[job.engine] = error
+        engine = self._engines[job.engine]
+        if isinstance(engine, S2stError):
+            raise engine
+        return engine
+
+    def _open(self, job: Job, spec: EngineSpec) -> AudioSource:
+        if job.input.path is None:
+            if sys.stdin is None:
+                raise SoundFileError("Standard input is closed.", hint="Pipe a recording into it.")
+            return open_pipe(sys.stdin.buffer, spec.input_rate_hz, self._plan.raw_rate_hz)
+        return open_recording(job.input.path, spec.input_rate_hz, spec.file_block_ms)
+
+
+class _Outputs:
+    """All files of one job. Abandoned when `stack` unwinds before `finish`."""
+
+    def __init__(self, job: Job, plan: FilePlan, rate_hz: int, stack: ExitStack) -> None:
+        self._plan = plan
+        self._rate_hz = rate_hz
+        self._stack = stack
+        self._writers: list[tuple[TextIO, TextWriter]] = []
+        self._wholes: list[WholeFile | WavFile] = []
+        self._mixes: list[tuple[WavFile, WavFile]] = []
+        """Finished sound and the speech it is made of."""
+        self._original: WavFile | None = None
+        self.voices: dict[str, WrittenVoice] = {}
+        self.paths = list(job.outputs(plan).values())
+        self._trace: TextIO | None = None
+        self._make_folder(job.input.folder)
+        if plan.trace is not None:
+            whole = WholeFile(plan.trace)
+            stack.callback(whole.abandon)
+            self._wholes.append(whole)
+            self._trace = whole.open_text()
+        for (language, form), path in job.outputs(plan).items():
+            if form == WAV:
+                self._open_speech(language, path)
+            else:
+                self._open_text(language, form, path)
+
+    def keep_original(self, source: AudioSource) -> AudioSource:
+        """The source, kept for mixing if that was asked for."""
+        if not self._mixes:
+            return source
+        self._original = WavFile(_scratch(self.paths[0], "original"), self._rate_hz)
+        self._stack.callback(self._original.abandon)
+        return KeptSource(source, self._original)
+
+    def hear(self, event: Event) -> None:
+        if isinstance(event, EngineTrace):
+            if self._trace is not None:
+                self._trace.write(as_line({"language": event.language, **event.record}) + "\n")
+            return
+        for _, writer in self._writers:
+            writer.hear(event)
+
+    def complete(self) -> None:
+        """Write what is left."""
+        for file, writer in self._writers:
+            writer.end()
+            file.flush()
+        if self._trace is not None:
+            self._trace.flush()
+        if self._mixes:
+            from audio_io.mix import mix_into  # brings soundfile
+        for out, speech in self._mixes:
+            assert self._original is not None and self._plan.mix_original_db is not None
+            speech.close()
+            self._original.close()
+            mix_into(out, speech.part, self._original.part, self._plan.mix_original_db)
+        for whole in self._wholes:
+            if isinstance(whole, WavFile):
+                whole.close()
+
+    def put_in_place(self) -> None:
+        for whole in self._wholes:
+            whole.finish()
+
+    def _open_text(self, language: str, form: str, path: Path) -> None:
+        whole = WholeFile(path)
+        self._stack.callback(whole.abandon)
+        self._wholes.append(whole)
+        file = whole.open_text()
+        self._writers.append((file, TEXT_FORMATS[form](file, language)))
+
+    def _open_speech(self, language: str, path: Path) -> None:
+        out = WavFile(path, self._rate_hz)
+        self._stack.callback(out.abandon)
+        self._wholes.append(out)
+        speech = out
+        if self._plan.mix_original_db is not None:
+            speech = WavFile(_scratch(path, "speech"), self._rate_hz)
+            self._stack.callback(speech.abandon)
+            self._mixes.append((out, speech))
+        pacer = Timeline() if self._plan.timeline else OneAfterAnother()
+        self.voices[language] = WrittenVoice(pacer, speech)
+
+    def _make_folder(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"The output folder '{folder}' cannot be made ({error.strerror}).",
+                hint="Name another with --output.",
+            ) from error
+
+
+def _unless_trace(event: Event, hear: Callable[[Event], None]) -> None:
+    """Traces have a file of their own."""
+    if not isinstance(event, EngineTrace):
+        hear(event)
+
+
+def abandon(job: Job, plan: FilePlan) -> None:
+    """Remove what this process has half written of a job."""
+    _clean_up(job, plan, remove_own_part)
+
+
+def remove_leftovers(job: Job, plan: FilePlan) -> None:
+    """Remove what a process that was killed had written of a job."""
+    with contextlib.suppress(OSError):  # there is no folder, or it cannot be read
+        _clean_up(job, plan, remove_stale_parts)
+
+
+def _clean_up(job: Job, plan: FilePlan, remove: Callable[[Path], None]) -> None:
+    for path in job.outputs(plan).values():
+        for target in (path, _scratch(path, "original"), _scratch(path, "speech")):
+            remove(target)
+
+
+def _scratch(path: Path, role: str) -> Path:
+    """Sound that is needed until the mix is made of it."""
+    return path.with_name(f"{path.name}.{role}")
+
+
+def _count(stamped: Stamped, outcome: Outcome, outputs: _Outputs) -> None:
+    event = stamped.event
+    if isinstance(event, TargetAudio) or (
+        isinstance(event, SourceText | TargetText) and event.committed
+    ):
+        outcome.utterances += event.utterance != outcome.last_utterance
+        outcome.last_utterance = event.utterance
+    elif isinstance(event, SpeechDropped):
+        outcome.dropped += 1
+    elif isinstance(event, AudioLost):
+        outcome.lost.append(event)
+    elif isinstance(event, UtteranceEnded):
+        lags = [voice.pacer.lag_s for voice in outputs.voices.values()]
+        outcome.lag_s = max([outcome.lag_s, *lags])

@@ -1,0 +1,1 @@
+"""`s2st live`: command, plan, run, and what is shown."""

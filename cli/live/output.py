@@ -1,0 +1,269 @@
+"""What people and programs see of a live session: the panel, plain lines, or JSON lines."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Protocol
+
+from audio_io.device_stream import DeviceNotice
+from audio_io.devices import Direction
+from cli.live.output_check import understood_line
+from cli.live.panel import Panel
+from cli.live.session import Happening, LiveSession, Mark, mark_record
+from cli.live.view import LISTENING, PAUSED, TALKING, WAITING, LagParts, LiveView
+from cli.terminal.keys import Key, Keys
+from cli.terminal.lines import ResultLines
+from engine.events import AudioLost, OutputHeard, SourceText, SpeechDropped, Stamped, TargetText
+from engine.text.records import as_line, stamped_record
+from engine.text.writers import one_line
+
+DRAW_EVERY_S = 0.25
+SLOW = 1.02
+"""An engine that needs more seconds for a second of sound than this cannot keep up."""
+LOUDER_PERCENT = 10
+NOTICE_S = 15.0
+"""How long a notice stands on the panel."""
+
+
+class LiveOutput(Protocol):
+    """Belongs to the main thread."""
+
+    def show(self, items: Sequence[Happening], lost: int) -> None:
+        """What happened since; `lost` happenings before that were not kept."""
+
+    def refresh(self) -> None:
+        """Called some twenty times a second."""
+
+    def close(self) -> None:
+        """Give the terminal back. May be called twice."""
+
+
+class PanelOutput:
+    """The live panel, and the keys."""
+
+    def __init__(self, session: LiveSession, act: Callable[[Key], None], stack: ExitStack) -> None:
+        self._session = session
+        self._act = act
+        plan, ends = session.plan, session.ends
+        self._view = LiveView(
+            plan.spec.name,
+            plan.request.source,
+            plan.request.targets,
+            spoken=plan.spoken,
+            draft=plan.spec.draft,
+            input_name=ends.input_name,
+            output_name=ends.output_name,
+            echo=ends.echo,
+            max_lag_s=plan.options.max_lag_s,
+            checks_output=session.check is not None,
+            can_swap=plan.swapped is not None,
+            push_to_talk=plan.options.push_to_talk,
+        )
+        self._started_s = time.monotonic()
+        self._drawn_s = 0.0
+        self._noticed_s = 0.0
+        self._ticks = 0
+        self._shown_lags = 0
+        self._lost_input = False
+        self._keys = Keys()
+        self._panel = Panel(self._view)
+        self._exits = ExitStack()
+        with ExitStack() as exits:
+            exits.enter_context(self._keys)
+            self._view.keys_work = self._keys.available
+            exits.enter_context(self._panel)
+            self._exits = exits.pop_all()
+        stack.callback(self.close)
+
+    def show(self, items: Sequence[Happening], lost: int) -> None:
+        for item in items:
+            if isinstance(item, Stamped):
+                self._view.hear(item)
+                if isinstance(item.event, SpeechDropped | AudioLost):
+                    self._note(told(item.event))
+            elif isinstance(item, DeviceNotice):
+                self._note(item.text)
+                self._note_device(item)
+            elif isinstance(item, Mark):
+                self._view.marks = item.number
+            else:
+                self._note(item)
+        if lost:
+            self._note(f"{lost} events were not shown: this terminal is too slow")
+
+    def refresh(self) -> None:
+        for key in self._keys.read():
+            self._act(key)
+        now_s = time.monotonic()
+        if now_s - self._drawn_s < DRAW_EVERY_S:
+            return
+        self._drawn_s = now_s
+        self._fill(now_s)
+        self._panel.draw()
+
+    def close(self) -> None:
+        self._exits.close()
+
+    def _note(self, text: str) -> None:
+        self._view.notice = text
+        self._noticed_s = time.monotonic()
+
+    def _note_device(self, notice: DeviceNotice) -> None:
+        if notice.direction is not Direction.INPUT:
+            return
+        if notice.kind == "lost":
+            self._lost_input = True
+        elif notice.kind == "back":
+            self._lost_input = False
+        microphone = self._session.ends.microphone
+        if microphone is not None:
+            self._view.input_name = microphone.device.name
+
+    def _fill(self, now_s: float) -> None:
+        view, session, meter = self._view, self._session, self._session.meter
+        view.elapsed_s = now_s - self._started_s
+        view.source, view.targets = session.request.source, session.request.targets
+        view.spoken = session.request.spoken[0] if session.request.spoken else None
+        view.status = self._status()
+        view.level_db = meter.level_db
+        view.muted, view.volume_percent = session.muted, session.volume_percent
+        guard, voice = session.ends.guard, session.ends.voice
+        view.echo_holding = guard is not None and guard.holding
+        if voice is not None:
+            view.queued_ms, view.speed = voice.queued_ms, voice.speed
+        if meter.lag is not None:
+            lag = meter.lag
+            view.lag = LagParts(lag.waiting_s, lag.computing_s, lag.queue_s, lag.playback_s)
+            view.end_lag_s = lag.end_s
+            view.start_lag_median_s = meter.start_lag_median_s
+        slowness = meter.slowness
+        view.slow_factor = slowness if slowness is not None and slowness > SLOW else None
+        if now_s - self._noticed_s > NOTICE_S:
+            view.notice = ""
+        seconds = int(view.elapsed_s)
+        if seconds > self._ticks:
+            lags = meter.tally.start_lags_s
+            spoke = len(lags) > self._shown_lags
+            view.lag_history.append(lags[-1] if spoke else None)
+            self._ticks, self._shown_lags = seconds, len(lags)
+
+    def _status(self) -> str:
+        session = self._session
+        if session.paused:
+            return PAUSED
+        if self._lost_input:
+            return "input lost"
+        if not self._view.push_to_talk:
+            return LISTENING
+        return TALKING if session.talking else WAITING
+
+
+class PlainOutput:
+    """Committed lines: the translation on standard output, all else on standard error."""
+
+    def __init__(self, session: LiveSession, lines: ResultLines, *, quiet: bool) -> None:
+        self._session = session
+        self._lines = lines
+        self._quiet = quiet
+        self._several = len(session.plan.request.targets) > 1
+        self._slow = False
+
+    def show(self, items: Sequence[Happening], lost: int) -> None:
+        for item in items:
+            if isinstance(item, Stamped):
+                self._show_event(item)
+            elif isinstance(item, DeviceNotice):
+                say(item.text)
+            elif isinstance(item, Mark):
+                self._remark(f"mark {item.number} at {item.at_s:.1f} s")
+            else:
+                say(item)
+        if lost:
+            say(f"{lost} events were not shown: whoever reads them is too slow")
+
+    def refresh(self) -> None:
+        slowness = self._session.meter.slowness
+        slow = slowness is not None and slowness > SLOW
+        if slow and not self._slow:
+            say(f"the engine is {slowness:.2f} times slower than real time")
+        self._slow = slow
+
+    def close(self) -> None:
+        pass
+
+    def _show_event(self, stamped: Stamped) -> None:
+        event = stamped.event
+        if isinstance(event, TargetText) and event.committed:
+            text = one_line(event.text)
+            self._lines.put(f"{event.language}\t{text}" if self._several else text)
+        elif isinstance(event, SourceText) and event.committed:
+            if self._session.plan.request.targets == (event.language,):
+                self._lines.put(one_line(event.text))
+            else:
+                self._remark(f"{event.language}  {one_line(event.text)}")
+        elif isinstance(event, OutputHeard) and event.final:
+            self._remark(understood_line(event))
+        elif isinstance(event, SpeechDropped | AudioLost):
+            say(told(event))
+
+    def _remark(self, text: str) -> None:
+        if not self._quiet:
+            say(text)
+
+
+class JsonOutput:
+    """One record a line on standard output."""
+
+    def __init__(self, session: LiveSession, lines: ResultLines) -> None:
+        self._session = session
+        self._lines = lines
+        self._slow = False
+
+    def show(self, items: Sequence[Happening], lost: int) -> None:
+        if lost:
+            self._lines.put(as_line({"type": "events_lost", "count": lost}))
+        for item in items:
+            if isinstance(item, Stamped):
+                self._lines.put(as_line(stamped_record(item)))
+            elif isinstance(item, DeviceNotice):
+                self._lines.put(as_line(device_record(item)))
+            elif isinstance(item, Mark):
+                self._lines.put(as_line(mark_record(item)))
+            else:
+                self._lines.put(as_line({"type": "notice", "text": item}))
+
+    def refresh(self) -> None:
+        slowness = self._session.meter.slowness
+        slow = slowness is not None and slowness > SLOW
+        if slow and not self._slow and slowness is not None:
+            self._lines.put(as_line({"type": "engine_slow", "factor": round(slowness, 3)}))
+        self._slow = slow
+
+    def close(self) -> None:
+        pass
+
+
+def device_record(notice: DeviceNotice) -> dict[str, object]:
+    return {
+        "type": "device",
+        "event": notice.kind,
+        "device": notice.direction.value,
+        "text": notice.text,
+    }
+
+
+def told(event: SpeechDropped | AudioLost) -> str:
+    """A loss in words."""
+    if isinstance(event, SpeechDropped):
+        return f"not spoken ({event.language}, {event.start_s:.1f} s): {event.reason}"
+    return f"{event.end_s - event.start_s:.1f} s of sound not heard: {event.reason}"
+
+
+def say(line: str) -> None:
+    """Something worth knowing that is no result."""
+    if sys.stderr is None:  # closed before we started
+        return
+    with contextlib.suppress(OSError):  # whoever read it has gone
+        print(line, file=sys.stderr, flush=True)

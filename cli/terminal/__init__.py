@@ -1,0 +1,1 @@
+"""Screens, keys, lines and bars."""

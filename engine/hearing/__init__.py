@@ -1,0 +1,1 @@
+"""From captured sound to utterances: catching up, voice detection, segments."""

@@ -1,0 +1,32 @@
+"""Voice detectors by name, imported when they are asked for."""
+
+from importlib import import_module
+from typing import Any
+
+from engine.errors import EngineError, UnknownEngineError
+
+NO_DETECTOR = "none"
+"""The whole stream is one utterance."""
+DETECTORS = {
+    "pocketsphinx": "engine.hearing.vad.pocketsphinx:EndpointerDetector",
+    "silero": "engine.hearing.vad.silero:SileroDetector",
+}
+EXTRAS = {"silero": ("silero_vad", "scripts/setup silero")}
+"""Detectors that the base install lacks: the package they need, and the line that brings it."""
+
+
+def load_detector(name: str) -> Any:
+    """Raises `UnknownEngineError` for a name that is none, `EngineError` for a missing package."""
+    if name not in DETECTORS:
+        known = ", ".join(sorted(DETECTORS))
+        raise UnknownEngineError(
+            f"No voice detector is called '{name}'.", hint=f"There is: {known}."
+        )
+    module, _, attribute = DETECTORS[name].partition(":")
+    try:
+        return getattr(import_module(module), attribute)()
+    except ModuleNotFoundError as error:
+        raise EngineError(
+            f"The voice detector '{name}' needs the package '{error.name}', which is not there.",
+            hint=f"Type: {EXTRAS[name][1] if name in EXTRAS else 'scripts/setup'}",
+        ) from error

@@ -1,0 +1,1 @@
+"""Models: what there is to fetch, where it is kept, and what it computes on."""

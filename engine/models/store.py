@@ -1,0 +1,387 @@
+"""Models that are fetched once and kept: where they live, what there is, and whether it is whole.
+
+A model is a folder in the models folder: its files, and a `manifest.json` with the size and
+SHA-256 of each. Checksums of published files that nobody publishes are recorded there at the first
+pull; from then on `verify` holds the files against them.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from audio_io.errors import OutputError, UsageError
+from audio_io.whole_file import WholeFile
+from engine.errors import EngineError
+from engine.models import downloads
+from engine.models.catalogue import CATALOGUE, ModelFile, ModelSpec
+from engine.models.downloads import Patience, RemoteFile, only_one, sha256_of
+
+__all__ = [
+    "CATALOGUE",
+    "Installed",
+    "ModelFile",
+    "ModelSpec",
+    "Progress",
+    "PullPlan",
+    "convert",
+    "glance",
+    "installed",
+    "models_folder",
+    "path",
+    "pull",
+    "remove",
+    "verify",
+]
+MANIFEST = "manifest.json"
+_MARK = "s2st model"
+"""By which a manifest is known as ours."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_DOWNLOADS = ".downloads"
+_CONVERTERS = {
+    "seamless-streaming": "engine.seamless.conversion:convert",
+    "seamless-m4t-v2": "engine.m4t.conversion:keep",
+}
+"""By format: `module:function` that makes one directory of another."""
+_EXTRAS = {"seamless-streaming": "seamless", "seamless-m4t-v2": "m4t"}
+"""What brings the packages that this takes."""
+_FORMATS = {"seamless_m4t_v2": "seamless-m4t-v2"}
+"""By the `model_type` of a `config.json` that names no `format` of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A model on this machine."""
+
+    name: str
+    folder: Path
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PullPlan:
+    """What a pull is about to do."""
+
+    spec: ModelSpec
+    folder: Path
+    download_bytes: int
+    """Of all files, fetched already or not."""
+    disk_bytes: int
+    """Room it takes while it works: what is fetched, and what is made of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a file is."""
+
+    doing: str
+    """fetching, converting or checking."""
+    file: str
+    done_bytes: int
+    whole_bytes: int | None
+    """None when it is not known."""
+
+
+Heard = Callable[[Progress], None]
+
+
+def models_folder() -> Path:
+    """Where models live: `S2ST_MODELS`, or the user's data folder."""
+    named = os.environ.get("S2ST_MODELS")
+    if named:
+        return Path(named).expanduser().absolute()
+    from platformdirs import user_data_path
+
+    return user_data_path("s2st") / "models"
+
+
+def installed() -> list[Installed]:
+    """The models on this machine, by name."""
+    folder = models_folder()
+    if not folder.is_dir():
+        return []
+    found = []
+    for path in sorted(folder.iterdir()):
+        if _NAME.fullmatch(path.name) and _is_ours(path):
+            found.append(Installed(path.name, path, _size_bytes(path)))
+    return found
+
+
+def path(name: str) -> Path:
+    """The folder of a model that is here. Never asks the network."""
+    folder = _folder(name)
+    if _is_ours(folder):
+        return folder
+    known = sorted({*CATALOGUE, *(model.name for model in installed())})
+    if name not in known:
+        raise UsageError(f"No model is called '{name}'.", hint=f"There is: {', '.join(known)}.")
+    raise EngineError(f"The model '{name}' is not here.", hint=f"Type: s2st models pull {name}")
+
+
+def pull(
+    name: str,
+    *,
+    progress: Heard,
+    confirm: Callable[[PullPlan], None],
+    patience: Patience | None = None,
+) -> Path:
+    """Fetch and convert a model of the catalogue; the folder it is in from then on.
+
+    `confirm` is shown what will be done, and raises to have it left. A broken pull goes on where
+    it stopped. Raises `EngineError`, one line with what to do.
+    """
+    folder = _folder(name)
+    if name not in CATALOGUE:
+        known = ", ".join(CATALOGUE)
+        raise UsageError(f"No model '{name}' can be pulled.", hint=f"There is: {known}.")
+    if _is_ours(folder):
+        return folder
+    _refuse_foreign(folder)
+    spec = CATALOGUE[name]
+    patience = patience or Patience()
+    remotes = [_look_up(file, patience) for file in spec.files]
+    whole_bytes = sum(remote.size_bytes or 0 for remote in remotes)
+    room_bytes = whole_bytes if spec.kept_as_fetched else 2 * whole_bytes
+    confirm(PullPlan(spec, folder, whole_bytes, room_bytes))
+    fetched = models_folder() / _DOWNLOADS / name
+    with only_one(fetched):
+        there_bytes = _size_bytes(fetched)
+        downloads.refuse_full_disk(models_folder(), room_bytes - there_bytes)
+        for remote in remotes:
+            heard = _fetching(remote.name, progress)
+            downloads.fetch(remote, fetched, heard, patience)
+        sources = [_source(remote, fetched, progress) for remote in remotes]
+        _convert(spec.format, fetched, folder, progress, sources, spec.licence)
+        shutil.rmtree(fetched)
+    return folder
+
+
+def convert(source_dir: Path, target_dir: Path, *, progress: Heard) -> Path:
+    """Convert a directory of checkpoints into the new directory `target_dir`."""
+    if not source_dir.is_dir():
+        raise UsageError(f"'{source_dir}' is no folder.")
+    _refuse_foreign(target_dir)
+    if not target_dir.absolute().parent.is_dir():
+        raise UsageError(f"The folder for '{target_dir}' does not exist.", hint="Create it first.")
+    kind = "seamless-streaming"
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        record = json.loads((source_dir / "config.json").read_text(encoding="utf-8"))
+        kind = record.get("format") or _FORMATS.get(record.get("model_type"), kind)
+    if kind not in _CONVERTERS:
+        raise EngineError(
+            f"'{source_dir}' is of the format '{kind}', which is not converted here.",
+            hint=f"There is: {', '.join(_CONVERTERS)}.",
+        )
+    downloads.refuse_full_disk(target_dir.absolute().parent, _size_bytes(source_dir))
+    _convert(kind, source_dir, target_dir, progress, [], "")
+    return target_dir
+
+
+def verify(name: str, *, progress: Heard) -> list[str]:
+    """Read a model from end to end; the names of its files, all of them right.
+
+    Raises `EngineError` naming what is missing or has changed.
+    """
+    folder = path(name)
+    files = _manifest(folder)["files"]
+    wrong = []
+    for file in files:
+        if fault := _fault_at_a_glance(folder, file):
+            wrong.append(fault)
+        elif _checked(folder / file["name"], progress) != file["sha256"]:
+            wrong.append(f"'{file['name']}' has changed (its checksum is another)")
+    _refuse_damaged(name, wrong)
+    return [file["name"] for file in files]
+
+
+def glance(name: str) -> Installed:
+    """A model of which every file is there, and as long as it was; nothing is read.
+
+    Raises `EngineError` naming what is missing or has another length.
+    """
+    folder = path(name)
+    files = _manifest(folder)["files"]
+    _refuse_damaged(name, [fault for file in files if (fault := _fault_at_a_glance(folder, file))])
+    return Installed(name, folder, _size_bytes(folder))
+
+
+def remove(name: str) -> Path:
+    """Delete a model, and what was fetched of it; the folder it was in."""
+    folder = _folder(name)
+    fetched = models_folder() / _DOWNLOADS / name
+    half = fetched.is_dir() and not fetched.is_symlink()
+    if not half or folder.exists():
+        folder = path(name)
+    try:
+        if _is_ours(folder):
+            # Under another name first: a folder that is half deleted is no model.
+            doomed = folder.with_name(f".{name}.{os.getpid()}.part")
+            folder.rename(doomed)
+            shutil.rmtree(doomed)
+        if half:
+            shutil.rmtree(fetched)
+    except OSError as error:
+        raise EngineError(f"'{folder}' cannot be deleted ({error.strerror}).") from error
+    return folder
+
+
+def _folder(name: str) -> Path:
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"'{name}' is no name of a model.", hint="`s2st models list` says what there is."
+        )
+    return models_folder() / name
+
+
+def _is_ours(folder: Path) -> bool:
+    if folder.is_symlink() or not (folder / MANIFEST).is_file():
+        return False
+    try:
+        return bool(_manifest(folder)["made_by"] == _MARK)
+    except EngineError:
+        return False
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        record = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        names = [file["name"] for file in record["files"]]
+        plain = all(Path(name).name == name for name in names) and "made_by" in record
+        plain = plain and all({"size_bytes", "sha256"} <= file.keys() for file in record["files"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise EngineError(f"'{folder / MANIFEST}' cannot be read ({error}).") from error
+    if not plain:
+        raise EngineError(f"'{folder / MANIFEST}' is not one of ours.")
+    return dict(record)
+
+
+def _fault_at_a_glance(folder: Path, file: Mapping[str, Any]) -> str:
+    there = folder / file["name"]
+    if not there.is_file():
+        return f"'{file['name']}' is missing"
+    if there.stat().st_size != file["size_bytes"]:
+        return f"'{file['name']}' is not as long as it was"
+    return ""
+
+
+def _refuse_damaged(name: str, faults: Sequence[str]) -> None:
+    if faults:
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise EngineError(
+            f"The model '{name}' is damaged: {faults[0]}{more}.",
+            hint=f"Type: s2st models rm {name} && s2st models pull {name}",
+        )
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if folder.exists() or folder.is_symlink():
+        raise UsageError(f"'{folder}' exists already.", hint="Remove it, or name another.")
+
+
+def _look_up(file: ModelFile, patience: Patience) -> RemoteFile:
+    if file.repository:
+        return downloads.look_up_on_hub(file.repository, file.name, file.revision, file.sha256)
+    return downloads.look_up_url(file.name, file.url, file.sha256, patience)
+
+
+def _fetching(name: str, progress: Heard) -> downloads.Heard:
+    return lambda done, whole: progress(Progress("fetching", name, done, whole))
+
+
+def _source(remote: RemoteFile, folder: Path, progress: Heard) -> dict[str, Any]:
+    """What the manifest keeps of a fetched file."""
+    there = folder / remote.name
+    return {
+        "name": remote.name,
+        "url": remote.url,
+        "size_bytes": there.stat().st_size,
+        "sha256": remote.sha256 or _checked(there, progress),
+        "sha256_from": "its publisher" if remote.sha256 else "this pull",
+    }
+
+
+def _checked(file: Path, progress: Heard) -> str:
+    """The checksum of a file, with progress."""
+    step = Progress("checking", file.name, 0, file.stat().st_size)
+
+    def heard(count: int) -> None:
+        nonlocal step
+        step = replace(step, done_bytes=step.done_bytes + count)
+        progress(step)
+
+    return sha256_of(file, heard)
+
+
+def _convert(
+    kind: str,
+    source: Path,
+    target: Path,
+    progress: Heard,
+    sources: list[dict[str, Any]],
+    licence: str,
+) -> None:
+    """Convert into a folder beside the target, which takes its name when it is whole."""
+    module, _, function = _CONVERTERS[kind].partition(":")
+    try:
+        run = getattr(import_module(module), function)
+    except ImportError as error:
+        raise EngineError(
+            f"Converting a model takes the package {error.name}, which is missing.",
+            hint=f"Type: scripts/setup {_EXTRAS[kind]}",
+        ) from error
+    target = target.absolute()
+    _remove_stale(target)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+
+    def heard(file: str, done: int, whole: int) -> None:
+        progress(Progress("converting", file, done, whole))
+
+    try:
+        part.mkdir(parents=True)
+        run(source, part, heard)
+        files = [
+            {"name": file.name, "size_bytes": file.stat().st_size, "sha256": sha256_of(file)}
+            for file in sorted(part.iterdir())
+        ]
+        record = {"made_by": _MARK, "version": 1, "licence": licence}
+        with WholeFile(part / MANIFEST) as manifest:
+            whole = record | {"files": files, "sources": sources}
+            json.dump(whole, manifest.open_text(), indent=1)
+        part.rename(target)
+    except OutputError as error:
+        raise EngineError(str(error.args[0]), hint=error.hint) from error
+    except OSError as error:
+        raise downloads.disk_error(target.parent, error) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _remove_stale(target: Path) -> None:
+    """Remove what killed processes left half made of a folder."""
+    for stale in target.parent.glob(f".{target.name}.*.part"):
+        pid = stale.name.removeprefix(f".{target.name}.").removesuffix(".part")
+        if pid.isdigit() and not _is_alive(int(pid)):
+            shutil.rmtree(stale, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True  # someone else's process; or a number that was never a process's
+    return True
+
+
+def _size_bytes(folder: Path) -> int:
+    """Of all that is in a folder."""
+    if not folder.is_dir():
+        return 0
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -1,0 +1,1 @@
+"""SimulEval both ways: our engines as its agents, its agents as our engines."""

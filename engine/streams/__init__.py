@@ -1,0 +1,1 @@
+"""Many streams: engines in processes of their own, and steps taken together."""

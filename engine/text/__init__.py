@@ -1,0 +1,1 @@
+"""Text after it is recognised or translated: unclear words, times, subtitles, files."""

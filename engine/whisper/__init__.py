@@ -1,0 +1,1 @@
+"""Whisper, which hears our own speech to score it."""

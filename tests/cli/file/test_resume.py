@@ -1,0 +1,206 @@
+"""`--resume`: the rest and only the rest is done."""
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.file.journal import NEVER_FINISHED, Journal, Record
+from tests.cli.running import (
+    JOURNAL,
+    SHORT,
+    Running,
+    contents,
+    copies,
+    hiss,
+    inside,
+    names,
+    parts,
+    s2st,
+    until,
+)
+
+WORDS = ("--tgt", "spa", "--format", "txt,srt")
+FILES = ["a.wav", "b.wav", "c.wav"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three recordings, all translated to `out`."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "in").mkdir()
+    for name in FILES:
+        hiss(folder / "in" / name)
+    (folder / "in" / "b.wav").write_bytes(SHORT.read_bytes())
+    assert s2st("file", "in", "-o", "out", *WORDS, cwd=folder).code == 0
+    return folder
+
+
+@pytest.fixture
+def folder(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def modified(folder: Path) -> dict[str, int]:
+    return {name: (folder / name).stat().st_mtime_ns for name in names(folder)}
+
+
+def to_do(*words: object) -> list[str]:
+    ran = inside("file", "in", "-o", "out", *(words or WORDS), "--resume", "--dry-run", "--json")
+    assert ran.code == 0, ran.err
+    plans = [json.loads(line) for line in ran.out.splitlines()]
+    assert {plan["state"] for plan in plans} <= {"to do", "finished"}
+    return [Path(plan["input"]).name for plan in plans if plan["state"] == "to do"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_is_finished_is_not_done_again() -> None:
+    assert to_do() == []
+    ran = s2st("file", "in", "-o", "out", *WORDS, "--resume")
+    assert ran.code == 0
+    assert [line for line in ran.err.splitlines() if "finished before" in line] == [
+        f"in/{name}: finished before" for name in FILES
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_program_is_told_of_what_is_finished_too() -> None:
+    ran = s2st("file", "in", "-o", "out", *WORDS, "--resume", "--json")
+    records = [json.loads(line) for line in ran.out.splitlines()]
+    assert [record["type"] for record in records] == ["file_finished_before"] * len(FILES)
+    assert all(Path(path).is_file() for record in records for path in record["outputs"])
+
+
+def change_one_byte(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "an input of the same length": lambda at: change_one_byte(at / "in" / "b.wav"),
+    "a deleted output": lambda at: (at / "out" / "b.spa.txt").unlink(),
+    "a truncated output": lambda at: os.truncate(at / "out" / "b.spa.srt", 10),
+    "an emptied output": lambda at: os.truncate(at / "out" / "b.eng.txt", 0),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_has_that_recording_done_again(folder: Path, change: str) -> None:
+    CHANGES[change](folder)
+    assert to_do() == ["b.wav"]
+
+
+def test_only_what_changed_is_written_again(folder: Path) -> None:
+    expected = contents(folder / "out")
+    os.truncate(folder / "out" / "b.spa.txt", 3)
+    before = modified(folder / "out")
+    ran = s2st("file", "in", "-o", "out", *WORDS, "--resume")
+    assert ran.code == 0, ran.err
+    assert contents(folder / "out") == expected
+    changed = {name for name, at in modified(folder / "out").items() if at != before[name]}
+    assert changed == {name for name in expected if name.startswith("b.")}
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--min-confidence", "0.5"],
+        ["--tgt", "cat"],
+        ["--format", "txt"],
+        ["--partials"],
+    ],
+)
+def test_a_changed_option_has_everything_done_again(words: list[str]) -> None:
+    changed = [*WORDS, *words]
+    if words[0] in WORDS:
+        at = changed.index(words[0])
+        changed = [*changed[:at], *changed[at + 2 :]]
+    assert to_do(*changed) == FILES
+
+
+@pytest.mark.usefixtures("folder")
+def test_options_that_change_no_output_have_nothing_done_again() -> None:
+    assert to_do(*WORDS, "--jobs", "2", "--quiet") == []
+
+
+def test_a_name_is_not_enough(folder: Path) -> None:
+    (folder / "out" / JOURNAL).unlink()
+    assert to_do() == FILES
+
+
+def test_a_killed_run_is_finished_and_what_it_had_finished_is_not_touched(tmp_path: Path) -> None:
+    copies(tmp_path / "in", 5)
+    out = tmp_path / "out"
+    words = ("file", tmp_path / "in", "-o", out, "--tgt", "spa", "--format", "wav,srt,txt", "-q")
+    with Running(*words) as run:
+        until(lambda: "1.spa.wav" in names(out) and (out / JOURNAL).read_text().count("1.spa"))
+        until(lambda: any(name.startswith(".2.") for name in parts(out)))
+        os.kill(run.process.pid, signal.SIGKILL)
+        run.process.wait()
+    left = modified(out)
+    done = {name: at for name, at in left.items() if name[0] in "01"}
+    assert any(name.endswith(".part") for name in left)
+    assert len(done) == 2 * 5
+    ran = s2st(*words, "--resume")
+    assert ran.code == 0, ran.err
+    assert parts(out) == []
+    assert {name: at for name, at in modified(out).items() if name in done} == done
+    whole = contents(out)
+    assert len(whole) == 5 * 5
+    for name, data in whole.items():
+        assert data == whole[f"0{name[1:]}"], name
+
+
+def test_leftovers_of_a_killed_mix_are_gone_too(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ("file", SHORT, "-o", out, "--tgt", "spa", "--mix-original", "-18", "-q")
+    with Running(*words) as run:
+        until(lambda: any("original" in name for name in parts(out)))
+        os.kill(run.process.pid, signal.SIGKILL)
+        run.process.wait()
+    assert parts(out)
+    assert s2st(*words, "--resume").code == 0
+    assert names(out) == ["short.eng.srt", "short.spa.srt", "short.spa.wav"]
+
+
+def test_a_folder_run_skips_what_was_written_from_standard_input(tmp_path: Path) -> None:
+    words = ("--tgt", "spa", "--format", "wav", "-q")
+    assert s2st("file", "-", *words, cwd=tmp_path, stdin=SHORT.read_bytes()).code == 0
+    ran = inside("file", tmp_path, "--dry-run")
+    assert ran.code == 2
+    assert "holds no audio or video files" in ran.complaints[0]
+
+
+def test_a_run_killed_while_its_files_are_put_in_place_is_finished_by_the_next(
+    folder: Path,
+) -> None:
+    """As SIGKILL leaves it between the first file and the last: noted as ours, not as finished."""
+    out = folder / "out"
+    made = {name: 0 for name in names(out) if name.startswith("b.")}
+    Journal(out).add(Record(NEVER_FINISHED, "", made))
+    (out / "b.spa.srt").unlink()
+    assert to_do() == ["b.wav"]
+    assert s2st("file", "in", "-o", "out", *WORDS, "--resume").code == 0
+    assert to_do() == []
+
+
+def test_resume_does_not_replace_what_s2st_did_not_write(folder: Path) -> None:
+    (folder / "own").mkdir()
+    own = folder / "own" / "b.eng.srt"
+    own.write_text("my own subtitles")
+    ran = inside("file", "in/b.wav", "-o", "own", *WORDS, "--resume")
+    assert ran.code == 2
+    assert "'own/b.eng.srt' exists already. s2st has no record of writing it." in ran.err
+    assert own.read_text() == "my own subtitles"
+
+
+def test_the_order_of_formats_and_languages_changes_nothing(folder: Path) -> None:
+    assert to_do("--tgt", "spa", "--format", "srt,txt") == []
