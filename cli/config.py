@@ -1,76 +1,23 @@
-"""`s2st config`: defaults from a TOML file and `S2ST_*` variables, under the command line."""
+"""`s2st config`: defaults from a TOML file and `S2ST_*` variables, under the command line.
+
+What may be set is what the options of `file` and `live` mark with a `Key`.
+"""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
 from audio_io.errors import UsageError
+from cli.file.command import FileOptions
+from cli.live.command import LiveOptions
+from cli.options.declared import Declared, declared
 
-COMMON = {"src": str, "tgt": list, "engine": str, "vad": str}
-"""Keys at the top of the file, for every command."""
-FILE = {
-    "output": str,
-    "format": list,
-    "timeline": bool,
-    "mix_original": float,
-    "min_confidence": float,
-    "partials": bool,
-    "audio_root": str,
-    "jobs": int,
-}
-"""Keys of the table `[file]`."""
-LIVE = {
-    "input": str,
-    "output": str,
-    "device_lost": str,
-    "speak": str,
-    "check_output": str,
-    "max_lag": float,
-    "echo": str,
-    "headphones": bool,
-    "on_quit": str,
-    "min_confidence": float,
-}
-"""Keys of the table `[live]`."""
-TABLES: dict[str, dict[str, type]] = {"file": FILE, "live": LIVE}
-PARAMETERS = {("file", "format"): "formats", ("live", "input"): "input_"}
-"""Keys whose parameter has another name."""
-VARIABLES = {("live", "output"): "S2ST_OUTPUT_DEVICE"}
-"""Keys whose variable is not `S2ST_` and the key."""
-
-TEMPLATE = """\
-# Defaults of s2st. The command line wins over S2ST_* variables, and those over this file.
-
-# src = "eng"
-# tgt = ["spa"]
-# engine = "auto"
-# vad = "pocketsphinx"
-
-[file]
-# output = "translations"
-# format = ["wav", "srt"]
-# timeline = false
-# mix_original = -18.0
-# min_confidence = 0.3
-# partials = false
-# audio_root = "recordings"
-# jobs = 1
-
-[live]
-# input = "USB"
-# output = "Headphones"
-# device_lost = "wait"
-# speak = "spa"
-# check_output = "small"
-# max_lag = 6.0
-# echo = "gate"
-# headphones = false
-# on_quit = "finish"
-# min_confidence = 0.3
-"""
+COMMANDS: dict[str, type[Any]] = {"file": FileOptions, "live": LiveOptions}
+"""The commands with a table of their own, and their options."""
 
 
 def config(
@@ -101,15 +48,53 @@ def config_path() -> Path:
 
 
 def load_defaults() -> dict[str, dict[str, Any]]:
-    """The file as Typer's default map: a value for parameters the command line leaves out."""
+    """The file as Typer's default map: a value for parameters the command line leaves out.
+
+    Raises:
+        UsageError: the file cannot be read, or says what cannot be.
+    """
     settings = _read(config_path())
-    common = {key: settings[key] for key in COMMON if key in settings}
     defaults = {}
-    for table in TABLES:
-        own = settings.get(table, {}).items()
-        named = {PARAMETERS.get((table, key), key): value for key, value in own}
-        defaults[table] = common | named
+    for name in COMMANDS:
+        found = [(_keys(for_all=True), settings), (_keys(name), settings.get(name, {}))]
+        defaults[name] = {
+            known[key].field: said[key] for known, said in found for key in known if key in said
+        }
     return defaults
+
+
+def _keys(command: str = "file", *, for_all: bool = False) -> dict[str, Declared]:
+    """What may be set of a command, by name; or for all of them."""
+    return {
+        each.name: each
+        for each in declared(COMMANDS[command])
+        if each.key is not None and each.key.for_all == for_all
+    }
+
+
+def _type(key: Declared) -> type:
+    """Of its value in the file."""
+    if key.is_list:
+        return list
+    kinds = get_args(key.kind) if isinstance(key.kind, UnionType) else (key.kind,)
+    kind = kinds[0]
+    return str if kind is Path or get_origin(kind) is Literal else kind
+
+
+def _template() -> str:
+    lines = [
+        "# Defaults of s2st. The command line wins over S2ST_* variables, and those over this file."
+    ]
+    for title, keys in _tables():
+        lines += ["", *([f"[{title}]"] if title else [])]
+        lines += [f"# {name} = {each.key.example}" for name, each in keys.items() if each.key]
+    return "\n".join(lines) + "\n"
+
+
+def _tables() -> Iterator[tuple[str, dict[str, Declared]]]:
+    yield "", _keys(for_all=True)
+    for name in COMMANDS:
+        yield name, _keys(name)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -126,17 +111,17 @@ def _read(path: Path) -> dict[str, Any]:
         settings = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"The configuration '{path}' is not TOML: {error}.") from error
-    common = {key: value for key, value in settings.items() if key not in TABLES}
-    _check(path, common, COMMON, "")
-    for name, known in TABLES.items():
+    common = {key: value for key, value in settings.items() if key not in COMMANDS}
+    _check(path, common, _keys(for_all=True), "")
+    for name in COMMANDS:
         table = settings.get(name, {})
         if not isinstance(table, dict):
             raise UsageError(f"In '{path}', `{name}` must be a table: write [{name}].")
-        _check(path, table, known, f" in [{name}]")
+        _check(path, table, _keys(name), f" in [{name}]")
     return settings | common
 
 
-def _check(path: Path, found: dict[str, Any], known: Mapping[str, type], place: str) -> None:
+def _check(path: Path, found: dict[str, Any], known: Mapping[str, Declared], place: str) -> None:
     """Only known keys, each of its type. A single word becomes the list it is short for."""
     for key, value in found.items():
         if key not in known:
@@ -144,7 +129,7 @@ def _check(path: Path, found: dict[str, Any], known: Mapping[str, type], place: 
                 f"'{path}' has an unknown key '{key}'{place}.",
                 hint=f"There is: {', '.join(known)}.",
             )
-        kind = known[key]
+        kind = _type(known[key])
         if kind is list and isinstance(value, str):
             found[key] = [value]
             continue
@@ -159,7 +144,7 @@ def _write_template(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(TEMPLATE)
+            file.write(_template())
     except FileExistsError as error:
         raise UsageError(f"'{path}' exists already.", hint="Edit it.") from error
     except OSError as error:
@@ -170,13 +155,14 @@ def _show(path: Path) -> None:
     settings = _read(path)
     there = "" if path.exists() else " (not there; `s2st config --init` writes one)"
     print(f"file: {path}{there}")
-    for key in COMMON:
-        _show_key(key, f"S2ST_{key.upper()}", settings.get(key))
-    for name, known in TABLES.items():
-        print(f"[{name}]")
-        for key in known:
-            variable = VARIABLES.get((name, key), f"S2ST_{key.upper()}")
-            _show_key(key, variable, settings.get(name, {}).get(key))
+    for title, keys in _tables():
+        if title:
+            print(f"[{title}]")
+        in_file = settings.get(title, {}) if title else settings
+        for name, each in keys.items():
+            variable = each.info.envvar
+            assert isinstance(variable, str)
+            _show_key(name, variable, in_file.get(name))
 
 
 def _show_key(key: str, variable: str, in_file: object) -> None:

@@ -2,9 +2,11 @@
 
 import io
 import sys
-from typing import Annotated, NoReturn
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from audio_io.errors import S2stError, UsageError
@@ -12,18 +14,45 @@ from cli import config, devices, doctor, languages, models
 from cli.evaluate import command as evaluate
 from cli.file import command as file
 from cli.live import command as live
+from cli.options.declared import command
 from cli.terminal.verbosity import is_verbose, set_verbose
+
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+TRANSLATING: dict[str, tuple[Callable[[Any], None], str]] = {
+    "live": (live.live, live.EXAMPLES),
+    "file": (file.file, file.EXAMPLES),
+    "evaluate": (evaluate.evaluate, evaluate.EXAMPLES),
+}
+"""The commands to which engines add options, and their examples."""
+
+
+class Commands(TyperGroup):
+    """Looks engines' options up, which takes a while, only for the command that is run."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, found, rest = super().resolve_command(ctx, args)
+        if name in TRANSLATING:
+            from cli.options.engines import settings
+
+            function, examples = TRANSLATING[name]
+            alone = typer.Typer(
+                add_completion=False, rich_markup_mode="rich", context_settings=CONTEXT
+            )
+            alone.command(name=name, epilog=examples)(command(function, list(settings())))
+            found = typer.main.get_command(alone)
+        return name, found, rest
+
 
 app = typer.Typer(
     name="s2st",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=CONTEXT,
 )
-app.command(epilog=live.EXAMPLES)(live.live)
-app.command(epilog=file.EXAMPLES)(file.file)
-app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+for _name, (_function, _examples) in TRANSLATING.items():
+    app.command(name=_name, epilog=_examples)(command(_function))
 app.command()(devices.devices)
 app.command()(languages.languages)
 app.command()(doctor.doctor)

@@ -1,28 +1,23 @@
 """`s2st evaluate`: a test set through an engine or a SimulEval agent, and its scores."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from audio_io.errors import UsageError
-from cli.options.engines import EngineOptions, takes_engine_options
+from cli.options.engines import EngineOptions
 from cli.options.shared import (
     LANGUAGES,
     RESULTS,
     RUNNING,
-    Agent,
-    AgentArgs,
-    AgentClass,
     AgentOptions,
-    AgentPython,
-    AgentRate,
     Engine,
     Json,
     MinConfidence,
     Source,
     VoiceDetector,
-    split_words,
 )
 
 DATA = "Test set"
@@ -39,8 +34,10 @@ EXAMPLES = "\n\n".join(
 )
 
 
-@takes_engine_options
-def evaluate(
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """What was asked of `s2st evaluate`, word for word."""
+
     data_file: Annotated[
         Path | None,
         typer.Option(
@@ -48,20 +45,23 @@ def evaluate(
             help="Test set: a tsv with the columns audio and tgt_text, one recording a row.",
             rich_help_panel=DATA,
         ),
-    ] = None,
-    source: Annotated[
+    ] = None
+    sources: Annotated[
         Path | None,
         typer.Option(
+            "--source",
             metavar="FILE",
             help="SimulEval's list of recordings instead, one path a line.",
             rich_help_panel=DATA,
         ),
-    ] = None,
-    target: Annotated[
+    ] = None
+    references: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Its references, one a line.", rich_help_panel=DATA),
-    ] = None,
-    audio_root_dir: Annotated[
+        typer.Option(
+            "--target", metavar="FILE", help="Its references, one a line.", rich_help_panel=DATA
+        ),
+    ] = None
+    audio_root: Annotated[
         Path | None,
         typer.Option(
             "--audio-root-dir",
@@ -70,7 +70,7 @@ def evaluate(
             help="Folder of the recordings. Not given: that of the tsv.",
             rich_help_panel=DATA,
         ),
-    ] = None,
+    ] = None
     ref_field: Annotated[
         str | None,
         typer.Option(
@@ -78,7 +78,7 @@ def evaluate(
             help="Column of the references. Not given: tgt_text, or src_text with --task asr.",
             rich_help_panel=DATA,
         ),
-    ] = None,
+    ] = None
     segmentation: Annotated[
         Path | None,
         typer.Option(
@@ -87,7 +87,7 @@ def evaluate(
             "or tsv. What is written is cut along them.",
             rich_help_panel=DATA,
         ),
-    ] = None,
+    ] = None
     segment_references: Annotated[
         Path | None,
         typer.Option(
@@ -95,14 +95,14 @@ def evaluate(
             help="Their references, one a line, where the segmentation has none.",
             rich_help_panel=DATA,
         ),
-    ] = None,
+    ] = None
     start_index: Annotated[
         int, typer.Option(min=0, help="First item to run, from 0.", rich_help_panel=DATA)
-    ] = 0,
+    ] = 0
     end_index: Annotated[
         int | None,
         typer.Option(min=1, help="Item before which to stop.", rich_help_panel=DATA),
-    ] = None,
+    ] = None
     task: Annotated[
         str,
         typer.Option(
@@ -110,18 +110,19 @@ def evaluate(
             help="s2st: speech, with text; s2tt: text; asr: text of the same language.",
             rich_help_panel=LANGUAGES,
         ),
-    ] = "s2tt",
-    src: Source = None,
-    tgt: Annotated[
+    ] = "s2tt"
+    source: Source = None
+    target: Annotated[
         str | None,
         typer.Option(
+            "--tgt",
             metavar="LANG",
             envvar="S2ST_TGT",
             help="Language of the translation. Not given: what the test set says.",
             rich_help_panel=LANGUAGES,
         ),
-    ] = None,
-    engine: Engine = "auto",
+    ] = None
+    engine: Engine = "auto"
     policy: Annotated[
         str,
         typer.Option(
@@ -129,20 +130,21 @@ def evaluate(
             help="How the engine commits: as in s2st [bold]live[/], or as in s2st file.",
             rich_help_panel=LANGUAGES,
         ),
-    ] = "live",
-    min_confidence: MinConfidence = None,
-    vad: VoiceDetector = "pocketsphinx",
-    agent: Agent = None,
-    agent_class: AgentClass = None,
-    agent_args: AgentArgs = "",
-    agent_python: AgentPython = None,
-    agent_rate: AgentRate = None,
-    *,
-    engine_options: EngineOptions,
-    source_segment_size: Annotated[
+    ] = "live"
+    min_confidence: MinConfidence = None
+    voice_detector: VoiceDetector = "pocketsphinx"
+    agent: AgentOptions = field(default_factory=AgentOptions)
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
+    segment_ms: Annotated[
         int,
-        typer.Option(min=1, metavar="MS", help="Sound sent at a time.", rich_help_panel=RUNNING),
-    ] = 320,
+        typer.Option(
+            "--source-segment-size",
+            min=1,
+            metavar="MS",
+            help="Sound sent at a time.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = 320
     sweep: Annotated[
         str | None,
         typer.Option(
@@ -151,7 +153,7 @@ def evaluate(
             "source_segment_size, for a curve of quality against latency.",
             rich_help_panel=RUNNING,
         ),
-    ] = None,
+    ] = None
     jobs: Annotated[
         int,
         typer.Option(
@@ -162,7 +164,7 @@ def evaluate(
             help="Recordings at once: streams of one engine with weights, else a process each.",
             rich_help_panel=RUNNING,
         ),
-    ] = 1,
+    ] = 1
     ray: Annotated[
         str | None,
         typer.Option(
@@ -170,7 +172,7 @@ def evaluate(
             help="Run the --jobs on a Ray cluster, or [bold]local[/].",
             rich_help_panel=RUNNING,
         ),
-    ] = None,
+    ] = None
     threads: Annotated[
         int,
         typer.Option(
@@ -179,7 +181,7 @@ def evaluate(
             help="Of each process, for the mathematics. The last digits may depend on it.",
             rich_help_panel=RUNNING,
         ),
-    ] = 1,
+    ] = 1
     allow_contended: Annotated[
         bool,
         typer.Option(
@@ -187,46 +189,53 @@ def evaluate(
             help="Measure times although recordings run at once.",
             rich_help_panel=RUNNING,
         ),
-    ] = False,
+    ] = False
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on where --output stopped.", rich_help_panel=RUNNING),
-    ] = False,
+    ] = False
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace what --output holds.", rich_help_panel=RUNNING),
-    ] = False,
+    ] = False
     no_scoring: Annotated[
         bool,
         typer.Option("--no-scoring", help="Only run the agent.", rich_help_panel=SCORES),
-    ] = False,
-    quality_metrics: Annotated[
-        list[str] | None,
+    ] = False
+    quality: Annotated[
+        tuple[str, ...],
         typer.Option(
+            "--quality-metrics",
             metavar="LIST",
             help="BLEU, chrF, TER, WER, CER, ASR_BLEU, NE, with commas.",
             rich_help_panel=SCORES,
         ),
-    ] = None,
-    latency_metrics: Annotated[
-        list[str] | None,
+    ] = ()
+    latency: Annotated[
+        tuple[str, ...],
         typer.Option(
+            "--latency-metrics",
             metavar="LIST",
             help="SimulEval's: AL, LAAL, AP, DAL, ATD, StartOffset, EndOffset, RTF, NumChunks, "
             "DiscontinuitySum, -Ave, -Num.",
             rich_help_panel=SCORES,
         ),
-    ] = None,
-    latency_unit: Annotated[
+    ] = ()
+    unit: Annotated[
         str,
-        typer.Option(metavar="NAME", help="word, char or spm.", rich_help_panel=SCORES),
-    ] = "word",
-    latency_spm_model: Annotated[
+        typer.Option(
+            "--latency-unit", metavar="NAME", help="word, char or spm.", rich_help_panel=SCORES
+        ),
+    ] = "word"
+    spm_model: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="SentencePiece model for the unit spm.", rich_help_panel=SCORES
+            "--latency-spm-model",
+            metavar="FILE",
+            help="SentencePiece model for the unit spm.",
+            rich_help_panel=SCORES,
         ),
-    ] = None,
+    ] = None
     bleu_tokenizer: Annotated[
         str | None,
         typer.Option(
@@ -234,7 +243,7 @@ def evaluate(
             help="sacreBLEU's. Not given: 13a, zh, or char, by the language.",
             rich_help_panel=SCORES,
         ),
-    ] = None,
+    ] = None
     computation_aware: Annotated[
         bool,
         typer.Option(
@@ -242,7 +251,7 @@ def evaluate(
             help="Each latency also with the time the engine computed (_CA).",
             rich_help_panel=SCORES,
         ),
-    ] = False,
+    ] = False
     asr_model: Annotated[
         str | None,
         typer.Option(
@@ -251,7 +260,7 @@ def evaluate(
             help="faster-whisper model for ASR_BLEU.",
             rich_help_panel=SCORES,
         ),
-    ] = None,
+    ] = None
     output: Annotated[
         Path | None,
         typer.Option(
@@ -261,7 +270,7 @@ def evaluate(
             help="Folder for results and report.html. Not given: only the scores are shown.",
             rich_help_panel=RESULTS,
         ),
-    ] = None,
+    ] = None
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
@@ -269,67 +278,27 @@ def evaluate(
             help="Instead of running: how two finished outputs differ.",
             rich_help_panel=RESULTS,
         ),
-    ] = None,
+    ] = None
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Only scores and warnings.", rich_help_panel=RESULTS),
-    ] = False,
-    json: Json = False,
-) -> None:
+    ] = False
+    json: Json = False
+    given: frozenset[str] = frozenset()
+    """What the command line gave; the rest comes from the configuration, or is as it always is."""
+
+
+def evaluate(options: EvaluateOptions) -> None:
     """Score an engine, or any SimulEval agent, on a test set."""
-    from cli.evaluate.plan import EvaluateOptions, require_packages
-    from cli.terminal.verbosity import is_verbose
+    from cli.evaluate.plan import require_packages
 
     require_packages()
-    if compare is not None:
-        if data_file is not None or source is not None or output is not None:
+    if options.compare is not None:
+        if options.data_file or options.sources or options.output:
             raise UsageError("--compare runs nothing: it takes two finished outputs and no more.")
         from cli.evaluate.compare import run_compare
 
-        raise typer.Exit(run_compare(*compare, json=json))
+        raise typer.Exit(run_compare(*options.compare, json=options.json))
     from cli.evaluate.run import run_evaluate
 
-    raise typer.Exit(
-        run_evaluate(
-            EvaluateOptions(
-                data_file=data_file,
-                sources=source,
-                references=target,
-                audio_root=audio_root_dir,
-                ref_field=ref_field,
-                segmentation=segmentation,
-                segment_references=segment_references,
-                task=task,
-                source=src,
-                target=tgt,
-                engine=engine,
-                policy=policy,
-                min_confidence=min_confidence,
-                voice_detector=vad,
-                agent=AgentOptions(agent, agent_class, agent_args, agent_python, agent_rate),
-                engine_options=engine_options,
-                segment_ms=source_segment_size,
-                output=output.expanduser() if output else None,
-                no_scoring=no_scoring,
-                start_index=start_index,
-                end_index=end_index,
-                resume=resume,
-                overwrite=overwrite,
-                jobs=jobs,
-                ray=ray,
-                allow_contended=allow_contended,
-                quality=tuple(split_words(quality_metrics)),
-                latency=tuple(split_words(latency_metrics)),
-                unit=latency_unit,
-                spm_model=latency_spm_model,
-                bleu_tokenizer=bleu_tokenizer,
-                computation_aware=computation_aware,
-                asr_model=asr_model,
-                threads=threads,
-                sweep=sweep,
-                quiet=quiet,
-                json=json,
-                verbose=is_verbose(),
-            )
-        )
-    )
+    raise typer.Exit(run_evaluate(options))

@@ -4,16 +4,15 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from audio_io.errors import UsageError
+from cli.evaluate.command import EvaluateOptions
 from cli.evaluate.sweep import Variant, variants
-from cli.options.engines import EngineOptions
-from cli.options.shared import AgentOptions
 from cli.options.voices import check_voices, chosen_voices, read_voices
 from engine.agent import StreamRequest, Task
 from engine.errors import EngineError, LanguageError
@@ -33,50 +32,6 @@ from engine.simuleval.process import ForeignAgentConfig
 UNITS = ("word", "char", "spm")
 POLICIES = ("live", "file")
 _DIGESTED_BYTES = 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluateOptions:
-    """What the user asked of `s2st evaluate`, word for word."""
-
-    data_file: Path | None = None
-    sources: Path | None = None
-    references: Path | None = None
-    audio_root: Path | None = None
-    ref_field: str | None = None
-    segmentation: Path | None = None
-    segment_references: Path | None = None
-    task: str = "s2tt"
-    source: str | None = None
-    target: str | None = None
-    engine: str = "auto"
-    engine_options: EngineOptions = field(default_factory=EngineOptions)
-    policy: str = "live"
-    min_confidence: float | None = None
-    voice_detector: str = "pocketsphinx"
-    agent: AgentOptions = field(default_factory=AgentOptions)
-    segment_ms: int = 320
-    output: Path | None = None
-    no_scoring: bool = False
-    start_index: int = 0
-    end_index: int | None = None
-    resume: bool = False
-    overwrite: bool = False
-    jobs: int = 1
-    ray: str | None = None
-    allow_contended: bool = False
-    quality: tuple[str, ...] = ()
-    latency: tuple[str, ...] = ()
-    unit: str = "word"
-    spm_model: Path | None = None
-    bleu_tokenizer: str | None = None
-    computation_aware: bool = False
-    asr_model: str | None = None
-    threads: int = 1
-    sweep: str | None = None
-    quiet: bool = False
-    json: bool = False
-    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +159,7 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
         spec=spec,
         load_options=load_options,
         variants=variants(options.sweep, base, spec, options.engine_options.policy),
-        source_rate_hz=options.agent.rate_hz,
+        source_rate_hz=options.agent.agent_rate_hz,
         scores=scores,
         notes=tuple(notes),
         notices=tuple(notices),

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from audio_io.errors import S2stError, UsageError
-from cli.evaluate.plan import EvaluateOptions, EvaluatePlan, make_plan
+from cli.evaluate.command import EvaluateOptions
+from cli.evaluate.plan import EvaluatePlan, make_plan
 from cli.evaluate.progress import EvaluateView, print_scores
 from cli.evaluate.sweep import Variant
+from cli.terminal.verbosity import is_verbose
 from engine.agent import Task
 from engine.evaluation.files import write_scores, write_simuleval_files
 from engine.evaluation.folder import REPORT, check_free, claimed, made, prepare, remove_derived
@@ -154,7 +156,7 @@ def _run(
     elif at_once > 1 and plan.spec is not None and plan.spec.batches:
         run_together(items, config, at_once, watcher)
     elif at_once > 1:
-        run_workers(items, config, at_once, watcher, verbose=options.verbose)
+        run_workers(items, config, at_once, watcher, verbose=is_verbose())
     else:
         run_here(items, config, watcher)
 

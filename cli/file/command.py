@@ -1,33 +1,27 @@
 """`s2st file`: recordings in, translated recordings and subtitles out."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.options.engines import EngineOptions, takes_engine_options
+from cli.options.declared import Key
+from cli.options.engines import EngineOptions
 from cli.options.shared import (
     RESULTS,
     RUNNING,
-    Agent,
-    AgentArgs,
-    AgentClass,
     AgentOptions,
-    AgentPython,
-    AgentRate,
     Engine,
     Json,
     MinConfidence,
+    Quiet,
     RawRate,
     Source,
     Targets,
     VoiceDetector,
-    is_configured,
-    split_words,
 )
 
-CONFIGURABLE = ("src", "tgt", "mix_original")
-"""Parameters for which it matters whether the command line gave them."""
 EXAMPLES = "\n\n".join(
     (
         "[bold]Examples[/]",
@@ -41,29 +35,25 @@ EXAMPLES = "\n\n".join(
 )
 
 
-@takes_engine_options
-def file(
-    ctx: typer.Context,
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """What was asked of `s2st file`, word for word."""
+
     inputs: Annotated[
-        list[str],
+        tuple[str, ...],
         typer.Argument(
             metavar="INPUT...",
             help="Audio or video files, folders, globs, tsv manifests, or - for standard input.",
             show_default=False,
         ),
-    ],
-    src: Source = None,
-    tgt: Targets = None,
-    engine: Engine = "auto",
-    min_confidence: MinConfidence = None,
-    vad: VoiceDetector = "pocketsphinx",
-    agent: Agent = None,
-    agent_class: AgentClass = None,
-    agent_args: AgentArgs = "",
-    agent_python: AgentPython = None,
-    agent_rate: AgentRate = None,
-    *,
-    engine_options: EngineOptions,
+    ]
+    source: Source = None
+    targets: Targets = ()
+    engine: Engine = "auto"
+    min_confidence: MinConfidence = None
+    voice_detector: VoiceDetector = "pocketsphinx"
+    agent: AgentOptions = field(default_factory=AgentOptions)
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
     output: Annotated[
         Path | None,
         typer.Option(
@@ -74,9 +64,10 @@ def file(
             help="Folder for the results. Not given: beside each input.",
             rich_help_panel=RESULTS,
         ),
-    ] = None,
+        Key('"translations"'),
+    ] = None
     formats: Annotated[
-        list[str],
+        tuple[str, ...],
         typer.Option(
             "--format",
             metavar="LIST",
@@ -85,7 +76,8 @@ def file(
             rich_help_panel=RESULTS,
             show_default="wav,srt",
         ),
-    ] = ["wav,srt"],  # noqa: B006  typer copies it
+        Key('["wav", "srt"]'),
+    ] = ("wav", "srt")
     timeline: Annotated[
         bool,
         typer.Option(
@@ -95,10 +87,12 @@ def file(
             "faster to keep up. Otherwise they follow one after the other.",
             rich_help_panel=RESULTS,
         ),
-    ] = False,
-    mix_original: Annotated[
+        Key("false"),
+    ] = False
+    mix_original_db: Annotated[
         float | None,
         typer.Option(
+            "--mix-original",
             metavar="DB",
             min=-90.0,
             max=12.0,
@@ -106,7 +100,8 @@ def file(
             help="Mix the original in, this much louder; -18 is quiet. Implies --timeline.",
             rich_help_panel=RESULTS,
         ),
-    ] = None,
+        Key("-18.0"),
+    ] = None
     partials: Annotated[
         bool,
         typer.Option(
@@ -115,7 +110,8 @@ def file(
             help="Put text that is not committed yet into jsonl and --json too. Twice the work.",
             rich_help_panel=RESULTS,
         ),
-    ] = False,
+        Key("false"),
+    ] = False
     audio_root: Annotated[
         Path | None,
         typer.Option(
@@ -124,8 +120,9 @@ def file(
             help="Folder of a manifest's recordings. Not given: the manifest's.",
             rich_help_panel=RUNNING,
         ),
-    ] = None,
-    rate: RawRate = None,
+        Key('"recordings"'),
+    ] = None
+    raw_rate_hz: RawRate = None
     jobs: Annotated[
         int,
         typer.Option(
@@ -137,7 +134,17 @@ def file(
             help="Recordings at once: streams of one engine with weights, else a process each.",
             rich_help_panel=RUNNING,
         ),
-    ] = 1,
+        Key("1"),
+    ] = 1
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Run the --jobs on a Ray cluster, or [bold]local[/]. Its machines must see the "
+            "recordings and the results under the same paths.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = None
     resume: Annotated[
         bool,
         typer.Option(
@@ -145,17 +152,17 @@ def file(
             help="Skip what an earlier run finished from the same input with the same options.",
             rich_help_panel=RUNNING,
         ),
-    ] = False,
+    ] = False
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace results that exist.", rich_help_panel=RUNNING),
-    ] = False,
+    ] = False
     dry_run: Annotated[
         bool,
         typer.Option(
             "--dry-run", help="Say what would be done, and do nothing.", rich_help_panel=RUNNING
         ),
-    ] = False,
+    ] = False
     trace: Annotated[
         Path | None,
         typer.Option(
@@ -163,48 +170,18 @@ def file(
             help="Everything each step of the engine came to, one JSON object a line.",
             rich_help_panel=RESULTS,
         ),
-    ] = None,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Only results and warnings.", rich_help_panel=RUNNING),
-    ] = False,
-    json: Json = False,
-) -> None:
+    ] = None
+    quiet: Quiet = False
+    json: Json = False
+    given: frozenset[str] = frozenset()
+    """What the command line gave; the rest comes from the configuration, or is as it always is."""
+
+
+def file(options: FileOptions) -> None:
     """Translate recordings to speech, subtitles and text.
 
     Results are named STEM.LANG.EXT. The transcript of the source is written too.
     """
-    from cli.file.plan import FileOptions
     from cli.file.run import run_file
-    from cli.terminal.verbosity import is_verbose
 
-    raise typer.Exit(
-        run_file(
-            FileOptions(
-                inputs=tuple(inputs),
-                source=src,
-                targets=tuple(split_words(tgt)),
-                configured=frozenset(name for name in CONFIGURABLE if is_configured(ctx, name)),
-                engine=engine,
-                min_confidence=min_confidence,
-                voice_detector=vad,
-                agent=AgentOptions(agent, agent_class, agent_args, agent_python, agent_rate),
-                engine_options=engine_options,
-                output=output.expanduser() if output else None,
-                formats=tuple(split_words(formats)),
-                timeline=timeline,
-                mix_original_db=mix_original,
-                partials=partials,
-                audio_root=audio_root.expanduser() if audio_root else None,
-                raw_rate_hz=rate,
-                jobs=jobs,
-                resume=resume,
-                overwrite=overwrite,
-                dry_run=dry_run,
-                trace=trace.expanduser() if trace else None,
-                quiet=quiet,
-                json=json,
-                verbose=is_verbose(),
-            )
-        )
-    )
+    raise typer.Exit(run_file(options))

@@ -1,14 +1,14 @@
 """From options to what will run: inputs, languages, engines, one job for each recording."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audio_io.errors import S2stError, UsageError
+from cli.file.command import FileOptions
 from cli.file.inputs import Input, InputOptions, find_inputs
 from cli.file.job import FORMATS, WAV, FilePlan, Job
-from cli.options.engines import EngineOptions
-from cli.options.shared import AgentOptions
 from cli.options.voices import check_voices, read_voices
+from cli.terminal.verbosity import is_verbose
 from engine.errors import LanguageError
 from engine.languages import LANGUAGES, resolve_language
 from engine.registry import Choice, choose_engine
@@ -18,38 +18,6 @@ ANY_SOURCE = "auto"
 DEFAULT_SOURCE = "eng"
 DEFAULT_TARGET = "eng"
 DEFAULT_TARGET_OF_ENGLISH = "spa"
-
-
-@dataclass(frozen=True, slots=True)
-class FileOptions:
-    """What the user asked of `s2st file`, word for word."""
-
-    inputs: tuple[str, ...]
-    source: str | None = None
-    targets: tuple[str, ...] = ()
-    configured: frozenset[str] = frozenset()
-    """Which of `src`, `tgt` and `mix_original` the command line left to the configuration. A
-    manifest's row, being about its own recording, wins over the languages of that."""
-    engine: str = "auto"
-    min_confidence: float | None = None
-    voice_detector: str = "pocketsphinx"
-    agent: AgentOptions = field(default_factory=AgentOptions)
-    engine_options: EngineOptions = field(default_factory=EngineOptions)
-    trace: Path | None = None
-    output: Path | None = None
-    formats: tuple[str, ...] = ("wav", "srt")
-    timeline: bool = False
-    mix_original_db: float | None = None
-    partials: bool = False
-    audio_root: Path | None = None
-    raw_rate_hz: int | None = None
-    jobs: int = 1
-    resume: bool = False
-    overwrite: bool = False
-    dry_run: bool = False
-    quiet: bool = False
-    json: bool = False
-    verbose: bool = False
 
 
 @dataclass(slots=True)
@@ -104,7 +72,7 @@ def _plan(options: FileOptions) -> FilePlan:
         raise UsageError("--resume keeps what --overwrite replaces.", hint="Give one of them.")
     mix_db = options.mix_original_db
     if mix_db is not None and WAV not in options.formats:
-        if "mix_original" not in options.configured:
+        if "mix_original_db" in options.given:
             raise UsageError("--mix-original needs the format wav.", hint="Add it to --format.")
         mix_db = None
     timeline = (options.timeline or mix_db is not None) and WAV in options.formats
@@ -125,7 +93,7 @@ def _plan(options: FileOptions) -> FilePlan:
         trace=options.trace,
         raw_rate_hz=options.raw_rate_hz,
         event_records=options.json,
-        verbose=options.verbose,
+        verbose=is_verbose(),
     )
 
 
@@ -146,8 +114,8 @@ class _Asked:
         source = _source(options.source)
         targets = tuple(dict.fromkeys(_language(target) for target in options.targets))
         self.engine = options.engine
-        self.source = None if "src" in options.configured else source
-        self.targets = () if "tgt" in options.configured else targets
+        self.source = source if "source" in options.given else None
+        self.targets = targets if "targets" in options.given else ()
         self.configured_source = source
         self.configured_targets = targets
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from audio_io.errors import S2stError, UsageError
+from cli.file.command import FileOptions
 from cli.file.job import FilePlan, Job
 from cli.file.jobs import run_here
 from cli.file.journal import Journal, Record, digest
-from cli.file.plan import Assembled, FileOptions, assemble
+from cli.file.plan import Assembled, assemble
 from cli.file.report import Reporter
+from cli.terminal.verbosity import is_verbose
 from engine.text.records import as_line
 
 OK, FAILED = 0, 1
@@ -44,7 +46,7 @@ def run_file(options: FileOptions) -> int:
         len(waiting),
         quiet=options.quiet,
         json=options.json,
-        verbose=options.verbose,
+        verbose=is_verbose(),
     )
     with reporter:
         for note in run.notes:

@@ -1,28 +1,25 @@
 """`s2st live`: speak, and hear and read the translation."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from cli.options.engines import EngineOptions, takes_engine_options
+from cli.options.declared import Key
+from cli.options.engines import EngineOptions
 from cli.options.shared import (
     LANGUAGES,
     RUNNING,
-    Agent,
-    AgentArgs,
-    AgentClass,
     AgentOptions,
-    AgentPython,
-    AgentRate,
     Engine,
     Json,
     MinConfidence,
+    Quiet,
     RawRate,
     Source,
     Targets,
     VoiceDetector,
-    split_words,
 )
 
 SOUND = "Sound"
@@ -40,20 +37,17 @@ EXAMPLES = "\n\n".join(
 )
 
 
-@takes_engine_options
-def live(
-    src: Source = None,
-    tgt: Targets = None,
-    engine: Engine = "auto",
-    min_confidence: MinConfidence = None,
-    vad: VoiceDetector = "pocketsphinx",
-    agent: Agent = None,
-    agent_class: AgentClass = None,
-    agent_args: AgentArgs = "",
-    agent_python: AgentPython = None,
-    agent_rate: AgentRate = None,
-    *,
-    engine_options: EngineOptions,
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """What was asked of `s2st live`, word for word."""
+
+    source: Source = None
+    targets: Targets = ()
+    engine: Engine = "auto"
+    min_confidence: MinConfidence = None
+    voice_detector: VoiceDetector = "pocketsphinx"
+    agent: AgentOptions = field(default_factory=AgentOptions)
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
     speak: Annotated[
         str | None,
         typer.Option(
@@ -63,12 +57,13 @@ def live(
             "Not given: the first.",
             rich_help_panel=LANGUAGES,
         ),
-    ] = None,
+        Key('"spa"'),
+    ] = None
     no_speech: Annotated[
         bool,
         typer.Option("--no-speech", help="The same as --speak none.", rich_help_panel=LANGUAGES),
-    ] = False,
-    input_: Annotated[
+    ] = False
+    input: Annotated[
         str | None,
         typer.Option(
             "--input",
@@ -79,7 +74,8 @@ def live(
             "for standard input. Not given: the default microphone.",
             rich_help_panel=SOUND,
         ),
-    ] = None,
+        Key('"USB"'),
+    ] = None
     output: Annotated[
         str | None,
         typer.Option(
@@ -90,7 +86,8 @@ def live(
             help="Speaker by number or part of its name. Not given: the default.",
             rich_help_panel=SOUND,
         ),
-    ] = None,
+        Key('"Headphones"'),
+    ] = None
     pace: Annotated[
         bool | None,
         typer.Option(
@@ -99,8 +96,8 @@ def live(
             rich_help_panel=SOUND,
             show_default=False,
         ),
-    ] = None,
-    rate: RawRate = None,
+    ] = None
+    raw_rate_hz: RawRate = None
     device_lost: Annotated[
         Literal["wait", "default", "stop"],
         typer.Option(
@@ -109,7 +106,8 @@ def live(
             help="When a device goes away: wait for it, go on with the default one, or stop.",
             rich_help_panel=SOUND,
         ),
-    ] = "wait",
+        Key('"wait"'),
+    ] = "wait"
     echo: Annotated[
         Literal["gate", "duck", "off"],
         typer.Option(
@@ -119,7 +117,8 @@ def live(
             "more softly while you talk.",
             rich_help_panel=SOUND,
         ),
-    ] = "gate",
+        Key('"gate"'),
+    ] = "gate"
     headphones: Annotated[
         bool,
         typer.Option(
@@ -128,10 +127,12 @@ def live(
             help="You wear headphones: no echo to guard against.",
             rich_help_panel=SOUND,
         ),
-    ] = False,
-    max_lag: Annotated[
+        Key("false"),
+    ] = False
+    max_lag_s: Annotated[
         float,
         typer.Option(
+            "--max-lag",
             metavar="SECONDS",
             min=0.5,
             max=600.0,
@@ -139,16 +140,18 @@ def live(
             help="A clause that cannot be spoken this soon after its source is only shown.",
             rich_help_panel=KEEPING_UP,
         ),
-    ] = 6.0,
-    duration: Annotated[
+        Key("6.0"),
+    ] = 6.0
+    duration_s: Annotated[
         float | None,
         typer.Option(
+            "--duration",
             metavar="SECONDS",
             min=0.1,
             help="End by itself after this long.",
             rich_help_panel=RUNNING,
         ),
-    ] = None,
+    ] = None
     on_quit: Annotated[
         Literal["finish", "drop"],
         typer.Option(
@@ -157,7 +160,8 @@ def live(
             help="At the end, finish what was said, or drop it.",
             rich_help_panel=RUNNING,
         ),
-    ] = "finish",
+        Key('"finish"'),
+    ] = "finish"
     push_to_talk: Annotated[
         bool,
         typer.Option(
@@ -166,7 +170,7 @@ def live(
             "as a recording is; p pauses.",
             rich_help_panel=RUNNING,
         ),
-    ] = False,
+    ] = False
     record: Annotated[
         Path | None,
         typer.Option(
@@ -174,11 +178,11 @@ def live(
             help="Keep source.wav, translation.wav, transcript.jsonl and subtitles there.",
             rich_help_panel=RUNNING,
         ),
-    ] = None,
+    ] = None
     plain: Annotated[
         bool,
         typer.Option("--plain", help="Lines of text, no panel.", rich_help_panel=RUNNING),
-    ] = False,
+    ] = False
     check_output: Annotated[
         str | None,
         typer.Option(
@@ -188,7 +192,8 @@ def live(
             "[bold]small[/] (fetched once), or the folder of a converted one.",
             rich_help_panel=RUNNING,
         ),
-    ] = None,
+        Key('"small"'),
+    ] = None
     slow_ok: Annotated[
         bool,
         typer.Option(
@@ -196,51 +201,19 @@ def live(
             help="Go on with an engine that is too slow for this machine.",
             rich_help_panel=RUNNING,
         ),
-    ] = False,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Only results and warnings.", rich_help_panel=RUNNING),
-    ] = False,
-    json: Json = False,
-) -> None:
+    ] = False
+    quiet: Quiet = False
+    json: Json = False
+    given: frozenset[str] = frozenset()
+    """What the command line gave; the rest comes from the configuration, or is as it always is."""
+
+
+def live(options: LiveOptions) -> None:
     """Translate while somebody speaks, and speak the translation.
 
     Keys: space or p pauses, m mutes, s swaps the languages, arrows change the volume, t marks a
     moment, q quits.
     """
-    from cli.live.plan import NO_SPEECH, LiveOptions
     from cli.live.run import run_live
-    from cli.terminal.verbosity import is_verbose
 
-    raise typer.Exit(
-        run_live(
-            LiveOptions(
-                source=src,
-                targets=tuple(split_words(tgt)),
-                engine=engine,
-                min_confidence=min_confidence,
-                voice_detector=vad,
-                agent=AgentOptions(agent, agent_class, agent_args, agent_python, agent_rate),
-                engine_options=engine_options,
-                input=input_,
-                output=output,
-                pace=pace,
-                raw_rate_hz=rate,
-                device_lost=device_lost,
-                speak=NO_SPEECH if no_speech else speak,
-                max_lag_s=max_lag,
-                echo=echo,
-                headphones=headphones,
-                record=record,
-                duration_s=duration,
-                on_quit=on_quit,
-                push_to_talk=push_to_talk,
-                json=json,
-                check_output=check_output,
-                plain=plain,
-                slow_ok=slow_ok,
-                quiet=quiet,
-                verbose=is_verbose(),
-            )
-        )
-    )
+    raise typer.Exit(run_live(options))

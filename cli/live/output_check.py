@@ -10,6 +10,7 @@ from audio_io.clock import Clock, WallClock
 from audio_io.errors import S2stError, UsageError
 from cli.live.plan import LivePlan
 from cli.terminal.cells import DIM, PLAIN, Row, Symbols, cell_width, clean
+from cli.terminal.verbosity import is_verbose
 from engine.events import OutputHeard, Stamped, TargetAudio, UtteranceEnded
 from engine.text.graphemes import graphemes
 from engine.text.writers import one_line
@@ -35,7 +36,7 @@ def start_check(plan: LivePlan) -> "OutputCheck | None":
             hint="Leave it out (and S2ST_CHECK_OUTPUT), or let a target be spoken.",
         )
     config = OutputAsrConfig(model, plan.spoken, compute_type=COMPUTE_TYPE, background=True)
-    return OutputCheck(OutputAsr(config, verbose=plan.options.verbose), plan.spoken)
+    return OutputCheck(OutputAsr(config, verbose=is_verbose()), plan.spoken)
 
 
 class OutputCheck:

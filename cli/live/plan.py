@@ -1,12 +1,10 @@
 """What `s2st live` was asked, and what will run: languages and engine. Opens nothing."""
 
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from audio_io.errors import S2stError, UsageError
 from cli.file.plan import ANY_SOURCE, DEFAULT_SOURCE, DEFAULT_TARGET, DEFAULT_TARGET_OF_ENGLISH
-from cli.options.engines import EngineOptions
-from cli.options.shared import AgentOptions
+from cli.live.command import LiveOptions
 from cli.options.voices import check_voices, chosen_voices, read_voices
 from engine.agent import StreamRequest, Task
 from engine.errors import LanguageError
@@ -14,44 +12,6 @@ from engine.languages import language_name, resolve_language
 from engine.registry import Choice, EngineSpec, LoadOptions, choose_engine
 
 NO_SPEECH = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class LiveOptions:
-    """The options, word for word."""
-
-    source: str | None = None
-    targets: tuple[str, ...] = ()
-    engine: str = "auto"
-    min_confidence: float | None = None
-    voice_detector: str = "pocketsphinx"
-    agent: AgentOptions = field(default_factory=AgentOptions)
-    engine_options: EngineOptions = field(default_factory=EngineOptions)
-    input: str | None = None
-    """A device, a recording, or `-`; None for the default microphone."""
-    output: str | None = None
-    pace: bool | None = None
-    """Whether sound comes at the pace of life; None: recordings do, pipes do not."""
-    raw_rate_hz: int | None = None
-    device_lost: str = "wait"
-    speak: str | None = None
-    """The target that is spoken, or `none`; None takes the first."""
-    max_lag_s: float = 6.0
-    echo: str = "gate"
-    headphones: bool = False
-    record: Path | None = None
-    check_output: str | None = None
-    """A Whisper model that listens to our speech: its name or folder."""
-    slow_ok: bool = False
-    """Whether to go on with an engine that cannot keep up."""
-    duration_s: float | None = None
-    on_quit: str = "finish"
-    push_to_talk: bool = False
-    """Whether only what is said between two presses of the space bar is heard."""
-    json: bool = False
-    plain: bool = False
-    quiet: bool = False
-    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +50,8 @@ def plan_live(options: LiveOptions) -> LivePlan:
         notes.append(f"--tgt not given: taking {language_name(targets[0])} ({targets[0]})")
     if len(targets) > 1:  # what is heard is shown anyway
         targets = tuple(target for target in targets if target != source)
-    spoken = _spoken(options.speak, source, targets)
+    speak = NO_SPEECH if options.no_speech else options.speak
+    spoken = _spoken(speak, source, targets)
     voices = read_voices(options.engine_options.speakers)
     check_voices(voices, [targets])
     request = StreamRequest(
@@ -107,7 +68,7 @@ def plan_live(options: LiveOptions) -> LivePlan:
     choice = choose_engine(options.engine, request, "live", options=load_options)
     notes.append(f"engine: {choice.spec.name} ({choice.why})")
     if choice.unspoken:
-        _unspoken(options.speak, choice, notes)
+        _unspoken(speak, choice, notes)
         spoken = None
         request = replace(request, task=_task(source, targets, spoken), spoken=())
     options.engine_options.refuse_what_means_nothing(choice.spec)

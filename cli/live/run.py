@@ -15,6 +15,7 @@ from types import FrameType
 from audio_io.device_stream import DeviceNotice
 from audio_io.errors import OutputError, UsageError
 from audio_io.portaudio import quiet_libraries
+from cli.live.command import LiveOptions
 from cli.live.ends import Ends, find_devices, join_ends
 from cli.live.output import (
     LOUDER_PERCENT,
@@ -26,11 +27,12 @@ from cli.live.output import (
     say,
 )
 from cli.live.output_check import start_check
-from cli.live.plan import LiveOptions, LivePlan, plan_live, without_speech
+from cli.live.plan import LivePlan, plan_live, without_speech
 from cli.live.record import Recorder
 from cli.live.session import HappeningQueue, LiveSession
 from cli.terminal.keys import Key, is_terminal
 from cli.terminal.lines import ResultLines
+from cli.terminal.verbosity import is_verbose
 from engine.errors import EngineError
 from engine.events import Stamped
 from engine.metrics.meter import Percentiles
@@ -65,7 +67,7 @@ def run_live(options: LiveOptions) -> int:
         say("This machine has no speaker: there is only text.")
     with ExitStack() as stack:
         stepper = ProcessStepper(
-            functools.partial(plan.spec.load, plan.load_options), verbose=options.verbose
+            functools.partial(plan.spec.load, plan.load_options), verbose=is_verbose()
         )
         stack.callback(stepper.end)
         check = start_check(plan)
@@ -97,7 +99,7 @@ def run_live(options: LiveOptions) -> int:
             if recorder is not None:
                 recorder.note(device_record(notice))
 
-        if not options.verbose:
+        if not is_verbose():
             stack.enter_context(quiet_libraries())
         ends = join_ends(plan, devices, tell, recorder, stack)
         session = LiveSession(plan, ends, stepper, queue, recorder, check)
@@ -247,7 +249,7 @@ class _Run:
         error = self._session.error
         self._session.error = None
         if error is not None and not self._forced:
-            if not self._options.verbose:
+            if not is_verbose():
                 # Its frames would keep alive what must be gone before the interpreter ends.
                 error.__traceback__ = error.__context__ = error.__cause__ = None
             raise error

@@ -1,19 +1,18 @@
 """Options of engines with weights, as the field names them, and what they come to.
 
-They are the same for `file`, `live` and `evaluate`: a command that `takes_engine_options` has them
-all, and is handed them as one `EngineOptions`.
+They are the same for `file`, `live` and `evaluate`, which have them all as one `EngineOptions`.
 """
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
 from audio_io.errors import UsageError
-from cli.options.shared import AgentOptions, is_given, split_words
+from cli.options.declared import PolicyOption, Settings
+from cli.options.shared import AgentOptions
 from engine.registry import EngineSpec, LoadOptions
 
 WEIGHTS = "Engines with weights"
@@ -21,72 +20,17 @@ SEAMLESS = "Engine seamless"
 M4T = "Engine m4t"
 COMPILING = "--compile: the first steps take minutes"
 NOT_THE_REFERENCE = "--encoder-window: this is not the reference's model; what it writes may differ"
-HANDED = "engine_options"
-"""The parameter of a command that is given them."""
-
-
-def _option(kind: Any, *names: str, panel: str, default: Any = None, **words: Any) -> Any:
-    """The annotation and the default of one option."""
-    return Annotated[kind, typer.Option(*names, rich_help_panel=panel, **words)], default
-
-
-def _weights(kind: Any, *names: str, **words: Any) -> Any:
-    return _option(kind, *names, panel=WEIGHTS, **words)
+ABOUT_WEIGHTS = frozenset({"model_dir", "device", "dtype", "compiled"})
+"""Those that mean nothing to an engine without weights."""
 
 
 def _seamless(kind: Any, *names: str, **words: Any) -> Any:
-    return _option(kind, *names, panel=SEAMLESS, show_default=False, **words)
+    return kind, names, {"rich_help_panel": SEAMLESS, **words}
 
 
 def _m4t(kind: Any, *names: str, **words: Any) -> Any:
-    return _option(kind, *names, panel=M4T, show_default=False, **words)
+    return kind, names, {"rich_help_panel": M4T, **words}
 
-
-LOADING: dict[str, Any] = {
-    "model_dir": _weights(
-        Path | None,
-        metavar="DIR",
-        envvar="S2ST_MODEL_DIR",
-        help="Weights in a folder of your own. Not given: those of `s2st models`.",
-    ),
-    "device": _weights(
-        str,
-        "--device",
-        default="auto",
-        metavar="NAME",
-        envvar="S2ST_DEVICE",
-        help="cuda, mps or cpu; auto takes the first there is.",
-    ),
-    "dtype": _weights(
-        str,
-        "--dtype",
-        default="auto",
-        metavar="NAME",
-        envvar="S2ST_DTYPE",
-        help="fp32, bf16, fp16, or int8 on a cpu; auto suits the device.",
-    ),
-    "compiled": _weights(
-        bool,
-        "--compile",
-        default=False,
-        help="Compile the model with torch.compile: minutes at the first steps, faster after.",
-    ),
-    "no_vad": _weights(
-        bool,
-        "--no-vad",
-        default=False,
-        help="No voice detector: the whole stream is one utterance (m4t's mode complete cuts it "
-        "every 30 s).",
-    ),
-    "speaker": _weights(
-        list[str] | None,
-        metavar="[LANG=]NAME",
-        help="Voice of a target, by the engine's own name or number; repeat it for others.",
-    ),
-}
-"""By parameter: how the engine is loaded and asked. Each has its place in `EngineOptions`."""
-ABOUT_WEIGHTS = ("model_dir", "device", "dtype", "compiled")
-"""Those that mean nothing to an engine without weights."""
 
 POLICY: dict[str, Any] = {
     "decision_threshold": _seamless(
@@ -177,61 +121,67 @@ POLICY: dict[str, Any] = {
 """By field of an engine's policy: what one stream may ask of it."""
 
 
-def takes_engine_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with the options above, in place of its parameter `engine_options`."""
-    options = {**LOADING, **POLICY}
-    hints = get_type_hints(command, include_extras=True)
-    own = inspect.signature(command).parameters.values()
-    takes_context = "ctx" in hints
-    keyword_only = inspect.Parameter.KEYWORD_ONLY
-
-    def given_all(ctx: typer.Context, **words: Any) -> None:
-        loading = {name: words.pop(name) for name in LOADING}
-        policy = {name: words.pop(name) for name in POLICY}
-        given = {name: value for name, value in policy.items() if value is not None}
-        words[HANDED] = EngineOptions(
-            **{name: value for name, value in loading.items() if name != "speaker"},
-            speakers=tuple(split_words(loading["speaker"])),
-            asked=frozenset(name for name in ABOUT_WEIGHTS if is_given(ctx, name)),
-            policy=given,
-        )
-        if takes_context:
-            words["ctx"] = ctx
-        command(**words)
-
-    parameters = [inspect.Parameter("ctx", keyword_only, annotation=typer.Context)]
-    for parameter in own:
-        if parameter.name == "ctx":
-            continue
-        if parameter.name != HANDED:
-            parameters.append(parameter.replace(annotation=hints[parameter.name]))
-            continue
-        parameters += [
-            inspect.Parameter(name, keyword_only, annotation=annotation, default=default)
-            for name, (annotation, default) in options.items()
-        ]
-    given_all.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [parameter.replace(kind=keyword_only) for parameter in parameters]
-    )
-    given_all.__annotations__ = {each.name: each.annotation for each in parameters}
-    given_all.__name__, given_all.__doc__ = command.__name__, command.__doc__
-    return given_all
-
-
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """The options about weights and policy, word for word."""
+    """What is said about weights and policy."""
 
-    model_dir: Path | None = None
-    device: str = "auto"
-    dtype: str = "auto"
-    compiled: bool = False
-    no_vad: bool = False
-    speakers: tuple[str, ...] = ()
-    asked: frozenset[str] = frozenset()
-    """Those about weights that the command line gave."""
-    policy: Mapping[str, Any] = field(default_factory=dict)
+    model_dir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            envvar="S2ST_MODEL_DIR",
+            help="Weights in a folder of your own. Not given: those of `s2st models`.",
+            rich_help_panel=WEIGHTS,
+        ),
+    ] = None
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            envvar="S2ST_DEVICE",
+            help="cuda, mps or cpu; auto takes the first there is.",
+            rich_help_panel=WEIGHTS,
+        ),
+    ] = "auto"
+    dtype: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            envvar="S2ST_DTYPE",
+            help="fp32, bf16, fp16, or int8 on a cpu; auto suits the device.",
+            rich_help_panel=WEIGHTS,
+        ),
+    ] = "auto"
+    compiled: Annotated[
+        bool,
+        typer.Option(
+            "--compile",
+            help="Compile the model with torch.compile: minutes at the first steps, faster after.",
+            rich_help_panel=WEIGHTS,
+        ),
+    ] = False
+    no_vad: Annotated[
+        bool,
+        typer.Option(
+            "--no-vad",
+            help="No voice detector: the whole stream is one utterance (m4t's mode complete cuts "
+            "it every 30 s).",
+            rich_help_panel=WEIGHTS,
+        ),
+    ] = False
+    speakers: Annotated[
+        tuple[str, ...],
+        typer.Option(
+            "--speaker",
+            metavar="[LANG=]NAME",
+            help="Voice of a target, by the engine's own name or number; repeat it for others.",
+            rich_help_panel=WEIGHTS,
+        ),
+    ] = ()
+    policy: Annotated[Mapping[str, Any], Settings] = field(default_factory=dict)
     """Those of the engine's policy that were given, by the names of its fields."""
+    given: frozenset[str] = frozenset()
+    """What the command line gave."""
 
     def load_options(self, voice_detector: str, agent: AgentOptions) -> LoadOptions:
         """What the engine is told when it is loaded. Raises a `UsageError`."""
@@ -240,7 +190,7 @@ class EngineOptions:
         return LoadOptions(
             voice_detector="none" if self.no_vad else voice_detector,
             agent=agent.config(),
-            agent_rate_hz=agent.rate_hz,
+            agent_rate_hz=agent.agent_rate_hz,
             model_dir=str(self.model_dir.absolute()) if self.model_dir is not None else None,
             device=self.device,
             dtype=self.dtype,
@@ -258,10 +208,18 @@ class EngineOptions:
     def refuse_what_means_nothing(self, spec: EngineSpec) -> None:
         """Raise a `UsageError` for options about weights that the command line gave, where the
         engine has none. What the configuration says is for engines that have."""
-        if spec.has_weights or not self.asked:
+        asked = ABOUT_WEIGHTS & self.given
+        if spec.has_weights or not asked:
             return
-        option = min(self.asked).replace("_", "-").replace("compiled", "compile")
+        option = min(asked).replace("_", "-").replace("compiled", "compile")
         raise UsageError(
             f"--{option} means nothing to the engine '{spec.name}', which has no weights.",
             hint="Name another with --engine.",
         )
+
+
+def settings() -> Iterator[PolicyOption]:
+    """What one stream may ask of an engine's policy."""
+    for name, (kind, names, words) in POLICY.items():
+        option = names or ("--" + name.replace("_", "-"),)
+        yield PolicyOption(name, kind, typer.Option(*option, show_default=False, **words))

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their words are read."""
+"""Options that several commands share."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audio_io.errors import UsageError
+from cli.options.declared import Key
 
 if TYPE_CHECKING:
     from engine.simuleval.process import ForeignAgentConfig
@@ -25,9 +26,10 @@ Source = Annotated[
         "engine, where that can tell. Not given: English.",
         rich_help_panel=LANGUAGES,
     ),
+    Key('"eng"', for_all=True),
 ]
 Targets = Annotated[
-    list[str] | None,
+    tuple[str, ...],
     typer.Option(
         "--tgt",
         metavar="LANG",
@@ -35,6 +37,7 @@ Targets = Annotated[
         help="Language to translate to; several with commas or by repeating it.",
         rich_help_panel=LANGUAGES,
     ),
+    Key('["spa"]', for_all=True),
 ]
 Engine = Annotated[
     str,
@@ -45,10 +48,12 @@ Engine = Annotated[
         help="Engine, or [bold]auto[/]: the first that covers the languages and is complete here.",
         rich_help_panel=LANGUAGES,
     ),
+    Key('"auto"', for_all=True),
 ]
 MinConfidence = Annotated[
     float | None,
     typer.Option(
+        "--min-confidence",
         min=0.0,
         max=1.0,
         envvar="S2ST_MIN_CONFIDENCE",
@@ -56,58 +61,18 @@ MinConfidence = Annotated[
         "Not given: the engine's own.",
         rich_help_panel=LANGUAGES,
     ),
+    Key("0.3"),
 ]
 VoiceDetector = Annotated[
     str,
     typer.Option(
+        "--vad",
         metavar="NAME",
         envvar="S2ST_VAD",
         help="Voice detector: pocketsphinx, or silero (an extra).",
         rich_help_panel=LANGUAGES,
     ),
-]
-AGENT = "SimulEval agent"
-Agent = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE|CLASS",
-        help="A SimulEval agent instead of an engine: its .py file, or package.module.Class. "
-        "Its code is run.",
-        rich_help_panel=AGENT,
-    ),
-]
-AgentClass = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME", help="Which class, where the file has several.", rich_help_panel=AGENT
-    ),
-]
-AgentArgs = Annotated[
-    str,
-    typer.Option(
-        metavar="WORDS",
-        help="The agent's own options, in quotes: [bold]'--wait-k 3'[/].",
-        rich_help_panel=AGENT,
-        show_default=False,
-    ),
-]
-AgentPython = Annotated[
-    str | None,
-    typer.Option(
-        metavar="PATH",
-        help="Another environment's Python to run it in; it needs simuleval, not s2st.",
-        rich_help_panel=AGENT,
-    ),
-]
-AgentRate = Annotated[
-    int | None,
-    typer.Option(
-        metavar="HZ",
-        min=1000,
-        max=384_000,
-        help="Sample rate the agent hears. Not given: the recording's own.",
-        rich_help_panel=AGENT,
-    ),
+    Key('"pocketsphinx"', for_all=True),
 ]
 RawRate = Annotated[
     int | None,
@@ -120,6 +85,10 @@ RawRate = Annotated[
         rich_help_panel=RUNNING,
     ),
 ]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Only results and warnings.", rich_help_panel=RUNNING),
+]
 Json = Annotated[
     bool,
     typer.Option(
@@ -128,17 +97,56 @@ Json = Annotated[
         rich_help_panel=RESULTS,
     ),
 ]
+AGENT = "SimulEval agent"
 
 
 @dataclass(frozen=True, slots=True)
 class AgentOptions:
-    """The options about a SimulEval agent, word for word."""
+    """A SimulEval agent."""
 
-    agent: str | None = None
-    agent_class: str | None = None
-    words: str = ""
-    python: str | None = None
-    rate_hz: int | None = None
+    agent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|CLASS",
+            help="A SimulEval agent instead of an engine: its .py file, or package.module.Class. "
+            "Its code is run.",
+            rich_help_panel=AGENT,
+        ),
+    ] = None
+    agent_class: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Which class, where the file has several.", rich_help_panel=AGENT
+        ),
+    ] = None
+    agent_args: Annotated[
+        str,
+        typer.Option(
+            metavar="WORDS",
+            help="The agent's own options, in quotes: [bold]'--wait-k 3'[/].",
+            rich_help_panel=AGENT,
+            show_default=False,
+        ),
+    ] = ""
+    agent_python: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="Another environment's Python to run it in; it needs simuleval, not s2st.",
+            rich_help_panel=AGENT,
+        ),
+    ] = None
+    agent_rate_hz: Annotated[
+        int | None,
+        typer.Option(
+            "--agent-rate",
+            metavar="HZ",
+            min=1000,
+            max=384_000,
+            help="Sample rate the agent hears. Not given: the recording's own.",
+            rich_help_panel=AGENT,
+        ),
+    ] = None
 
     def config(self, log: Path | None = None) -> "ForeignAgentConfig | None":
         """The agent that was named; None where an engine is meant. Raises a `UsageError` for what
@@ -151,35 +159,17 @@ class AgentOptions:
         from engine.simuleval.process import ForeignAgentConfig
 
         try:
-            words = tuple(shlex.split(self.words))
+            words = tuple(shlex.split(self.agent_args))
         except ValueError as error:
             raise UsageError(f"--agent-args cannot be understood: {error}.") from error
-        return ForeignAgentConfig(self.agent, words, self.agent_class, self.python, log=log)
+        return ForeignAgentConfig(self.agent, words, self.agent_class, self.agent_python, log=log)
 
     def _check_nothing_else(self) -> None:
         for given, name in (
-            (self.words, "--agent-args"),
+            (self.agent_args, "--agent-args"),
             (self.agent_class, "--agent-class"),
-            (self.python, "--agent-python"),
-            (self.rate_hz, "--agent-rate"),
+            (self.agent_python, "--agent-python"),
+            (self.agent_rate_hz, "--agent-rate"),
         ):
             if given:
                 raise UsageError(f"{name} is about an agent.", hint="Name it with --agent.")
-
-
-def is_configured(ctx: typer.Context, parameter: str) -> bool:
-    """Whether a value comes from the configuration or a variable, not from the command line."""
-    source = ctx.get_parameter_source(parameter)
-    return source is not None and source.name in {"DEFAULT_MAP", "ENVIRONMENT"}
-
-
-def is_given(ctx: typer.Context, parameter: str) -> bool:
-    """Whether the command line gave a value."""
-    source = ctx.get_parameter_source(parameter)
-    return source is not None and source.name == "COMMANDLINE"
-
-
-def split_words(values: list[str] | None) -> list[str]:
-    """`["a,b", "c"]` as `["a", "b", "c"]`, each once, in order."""
-    words = [word.strip() for value in values or [] for word in value.split(",")]
-    return list(dict.fromkeys(word for word in words if word))

@@ -75,7 +75,7 @@ BROKEN = {
     "tgt = spa": "is not TOML",
     "\xff": "cannot be read",
     "target = 'spa'": "has an unknown key 'target'. There is: src, tgt, engine, vad.",
-    "[file]\nresume = true": "has an unknown key 'resume' in [file]. There is: output,",
+    "[file]\nresume = true": "unknown key 'resume' in [file]. There is: min_confidence, output,",
     "jobs = 2": "has an unknown key 'jobs'",
     "[file]\njobs = 'two'": "jobs in [file] is 'two', but should be a int.",
     "[file]\njobs = true": "jobs in [file] is True",

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from audio_io.errors import UsageError
-from cli.file.plan import FileOptions, assemble
+from cli.file.command import FileOptions
+from cli.file.plan import assemble
 from tests.cli.running import SHORT, columns, inside
 
 
@@ -114,9 +115,8 @@ def test_a_configured_mix_gives_way_to_formats_without_sound() -> None:
         targets=("spa",),
         formats=("txt",),
         mix_original_db=-18.0,
-        configured=frozenset({"mix_original"}),
     )
     plan = assemble(options).plan
     assert (plan.mix_original_db, plan.timeline) == (None, False)
     with pytest.raises(UsageError, match="needs the format wav"):
-        assemble(replace(options, configured=frozenset()))
+        assemble(replace(options, given=frozenset({"mix_original_db"})))

@@ -14,11 +14,12 @@ from rich.segment import Segment
 from audio_io.chunk import AudioChunk
 from audio_io.cut import CutSource
 from audio_io.errors import UsageError
+from cli.live.command import LiveOptions
 from cli.live.ends import Ends, Loudness
 from cli.live.output import JsonOutput, PlainOutput
 from cli.live.output_check import OutputCheck, start_check
 from cli.live.panel import render
-from cli.live.plan import LiveOptions, LivePlan, plan_live
+from cli.live.plan import LivePlan, plan_live
 from cli.live.session import HappeningQueue, LiveSession
 from cli.live.view import LiveView
 from cli.terminal.cells import cell_width, clean

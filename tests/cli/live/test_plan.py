@@ -8,8 +8,9 @@ import pytest
 from audio_io.chunk import AudioChunk, Boundary
 from audio_io.cut import CutSource
 from audio_io.errors import UsageError
+from cli.live.command import LiveOptions
 from cli.live.ends import Ends, Loudness
-from cli.live.plan import LiveOptions, LivePlan, plan_live, without_speech
+from cli.live.plan import LivePlan, plan_live, without_speech
 from cli.live.session import HappeningQueue, LiveSession
 from engine.agent import Task
 from engine.errors import EngineError, LanguageError, UnknownEngineError

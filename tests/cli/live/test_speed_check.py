@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.live.plan import LiveOptions, LivePlan, plan_live
+from cli.live.command import LiveOptions
+from cli.live.plan import LivePlan, plan_live
 from cli.live.run import check_speed
 from cli.options.engines import EngineOptions
 from engine.agent import Chain, StreamRequest
