@@ -3,9 +3,20 @@
 Nothing is taken on trust: the recogniser listens, the translator translates, the voice speaks.
 """
 
+import platform
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
 import typer
 
+from audio_io.errors import DeviceError, S2stError
+from cli.config import config_path, load_defaults
 from cli.options.shared import Json
+from engine.agent import StreamRequest, Task
+from engine.registry import Finding, LoadOptions, engines
+
+PACKAGES = ("numpy", "soxr", "soundfile", "sounddevice", "av", "pocketsphinx", "typer", "rich")
 
 
 def doctor(json: Json = False) -> None:
@@ -13,7 +24,6 @@ def doctor(json: Json = False) -> None:
 
     Exit code 0 when the default engine works, else 1.
     """
-    from cli.checkup import findings
     from engine.text.records import as_line
 
     healthy = True
@@ -34,3 +44,67 @@ def doctor(json: Json = False) -> None:
         if finding.remedy and not finding.works:
             print(f"         {finding.remedy}")
     raise typer.Exit(0 if healthy else 1)
+
+
+def findings() -> Iterator[Finding]:
+    """Every part of the program and of its engines, tried."""
+    yield Finding("python", True, f"{platform.python_version()} on {platform.platform(terse=True)}")
+    yield _packages()
+    yield _config()
+    yield _sound()
+    yield from _engines()
+    for spec in engines():
+        yield from spec.findings()
+
+
+def _packages() -> Finding:
+    seen, missing = [], []
+    for name in PACKAGES:
+        try:
+            seen.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    remedy = f"{sys.executable} -m pip install {' '.join(missing)}" if missing else ""
+    return Finding("packages", not missing, ", ".join(seen), remedy)
+
+
+def _config() -> Finding:
+    path = config_path()
+    try:
+        load_defaults()
+    except S2stError as error:
+        return Finding("configuration", False, str(error), f"Mend or remove {path}")
+    return Finding("configuration", True, str(path) if path.exists() else f"none at {path}")
+
+
+def _sound() -> Finding:
+    """Microphones and speakers; without any, recordings can still be translated."""
+    from audio_io.devices import Direction, find_device, list_devices
+
+    name = "microphone and speaker"
+    try:
+        devices = list_devices()
+        inputs = find_device(devices, None, Direction.INPUT).name
+        outputs = find_device(devices, None, Direction.OUTPUT).name
+    except DeviceError as error:
+        return Finding(name, False, str(error.args[0]), error.hint, needed=False)
+    return Finding(name, True, f"{len(devices)} devices; default '{inputs}' and '{outputs}'")
+
+
+def _engines() -> Iterator[Finding]:
+    """One complete engine is enough."""
+    found_one = False
+    for spec in engines():
+        request = StreamRequest(min(spec.sources), tuple(sorted(spec.speech_targets)), Task.S2ST)
+        missing = spec.missing(request, LoadOptions())
+        seen = spec.summary
+        if missing:
+            seen = f"lacks {' and '.join(item.what for item in missing)}"
+        yield Finding(
+            f"engine {spec.name}",
+            not missing,
+            seen,
+            " && ".join(item.remedy for item in missing),
+            needed=not found_one,
+        )
+        found_one = found_one or not missing

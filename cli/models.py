@@ -29,13 +29,13 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 @app.command("list")
 def list_models(json: Json = False) -> None:
     """List the models there are, and those that are here."""
-    from engine.models.catalogue import CATALOGUE
     from engine.models.downloads import in_words
     from engine.models.store import installed
+    from engine.registry import models
 
-    here = {model.name: model for model in installed()}
-    for name in [*CATALOGUE, *(name for name in here if name not in CATALOGUE)]:
-        spec, model = CATALOGUE.get(name), here.get(name)
+    here, known = {model.name: model for model in installed()}, models()
+    for name in dict.fromkeys([*known, *here]):
+        spec, model = known.get(name), here.get(name)
         if json:
             from engine.text.records import as_line
 

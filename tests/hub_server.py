@@ -5,13 +5,14 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from engine.models.catalogue import CATALOGUE, ModelFile, ModelSpec
+from engine.registry import ModelFile
+from engine.seamless import spec as seamless
 from tests.fakes import DATA
 
 TINY = DATA / "seamless"
@@ -106,8 +107,9 @@ def hub_server(folder: Path = TINY, names: Sequence[str] = (*ON_HUB, PLAIN)) -> 
 
 
 def offer_tiny(hub: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put the tiny model into the catalogue, on this hub, and the models folder into `folder`."""
-    spec = ModelSpec(
+    """Give the engine a tiny model, on this hub, and put the models folder into `folder`."""
+    tiny = replace(
+        seamless.MODEL,
         name=NAME,
         summary="random numbers",
         licence="none: numbers at random",
@@ -116,7 +118,8 @@ def offer_tiny(hub: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
             ModelFile(PLAIN, url=f"{hub.address}/plain/{PLAIN}"),
         ),
     )
-    monkeypatch.setitem(CATALOGUE, NAME, spec)
+    models = (seamless.MODEL, tiny)
+    monkeypatch.setattr(seamless, "SPEC", replace(seamless.SPEC, models=models))
     monkeypatch.setenv("S2ST_MODELS", str(folder))
     monkeypatch.setenv("HF_ENDPOINT", hub.address)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")

@@ -139,7 +139,7 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
     spec, notices = None, []
     foreign, load_options = load_options.agent, replace(load_options, agent=None)
     if foreign is None:
-        choice = choose_engine(options.engine, request, "evaluate", options=load_options)
+        choice = choose_engine(options.engine, request, options=load_options)
         if choice.unspoken:
             raise LanguageError(
                 f"T{choice.spec.title[1:]} writes {language_name(test_set.target)} and does not "

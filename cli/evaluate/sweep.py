@@ -8,7 +8,7 @@ from typing import Any
 
 from audio_io.errors import UsageError
 from engine.agent import StreamRequest
-from engine.registry.spec import EngineSpec, option_of
+from engine.registry import EngineSpec
 from engine.simuleval.process import ForeignAgentConfig
 
 SEGMENT = "source_segment_size"
@@ -50,11 +50,11 @@ def variants(
     made = tuple(_set(name, value, base) for value in dict.fromkeys(wanted))
     if spec is not None:
         for variant in made:
-            policy = variant.request.policy
-            spec.check_counts(name.replace("-", "_"), policy, f"--sweep {name}")
-            for option in given:
-                said = f"With {variant.setting} {option_of(option)}"
-                spec.check_counts(option, policy, said)
+            idle = spec.idle(variant.request.policy)
+            said = {each: f"With {variant.setting} --{spec.called(each)}" for each in given}
+            for each, words in ({name.replace("-", "_"): f"--sweep {name}"} | said).items():
+                if each in idle:
+                    raise UsageError(f"{words} means nothing here: {idle[each]}.")
     return made
 
 

@@ -184,7 +184,7 @@ def _refused(job: Job, error: S2stError, assembled: Assembled) -> Job:
 def _choose(job: Job, assembled: Assembled) -> Choice | S2stError:
     try:
         plan = assembled.plan
-        choice = choose_engine(job.engine, job.request(plan), "file", options=plan.load_options)
+        choice = choose_engine(job.engine, job.request(plan), options=plan.load_options)
         choice.spec.policy("file", plan.policy_values)  # says what it cannot do
     except S2stError as error:
         return error

@@ -148,7 +148,7 @@ class Translator:
     def _engine(self, job: Job, request: StreamRequest) -> "_Engine":
         if job.engine not in self._engines:
             options = self._plan.load_options
-            spec = choose_engine(job.engine, request, "file", options=options).spec
+            spec = choose_engine(job.engine, request, options=options).spec
             try:
                 agent = spec.load(options)
                 self._engines[job.engine] = _Engine(spec, agent, self._stepper(agent))

@@ -65,7 +65,7 @@ def plan_live(options: LiveOptions) -> LivePlan:
         speakers=chosen_voices(voices, targets),
     )
     load_options = options.engine_options.load_options(options.voice_detector, options.agent)
-    choice = choose_engine(options.engine, request, "live", options=load_options)
+    choice = choose_engine(options.engine, request, options=load_options)
     notes.append(f"engine: {choice.spec.name} ({choice.why})")
     if choice.unspoken:
         _unspoken(speak, choice, notes)

@@ -12,7 +12,7 @@ from engine.cascade.mt.apertium import PACKAGES, ROUTES, ApertiumTranslator
 from engine.cascade.tts.espeak import VOICES, EspeakSynthesizer
 from engine.hearing.vad.choice import EXTRAS
 from engine.languages import language_name
-from engine.registry.checkup import Finding
+from engine.registry import Finding
 
 
 def findings() -> Iterator[Finding]:

@@ -168,7 +168,7 @@ def open_engine(config: RunConfig) -> Iterator[tuple[EngineSpec, Agent[Any, Any,
     """Load the engine, and end it afterwards."""
     choice = config.agent
     options = choice.load_options
-    spec = choose_engine(choice.engine, choice.request, "evaluate", options=options).spec
+    spec = choose_engine(choice.engine, choice.request, options=options).spec
     use_threads(config.threads)
     engine = spec.load(options)
     use_threads(config.threads)

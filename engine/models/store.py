@@ -12,7 +12,6 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,39 +19,14 @@ from audio_io.errors import OutputError, UsageError
 from audio_io.whole_file import WholeFile
 from engine.errors import EngineError
 from engine.models import downloads
-from engine.models.catalogue import CATALOGUE, ModelFile, ModelSpec
 from engine.models.downloads import Patience, RemoteFile, only_one, sha256_of
+from engine.registry import ModelFile, ModelSpec, models
 
-__all__ = [
-    "CATALOGUE",
-    "Installed",
-    "ModelFile",
-    "ModelSpec",
-    "Progress",
-    "PullPlan",
-    "convert",
-    "glance",
-    "installed",
-    "models_folder",
-    "path",
-    "pull",
-    "remove",
-    "verify",
-]
 MANIFEST = "manifest.json"
 _MARK = "s2st model"
 """By which a manifest is known as ours."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _DOWNLOADS = ".downloads"
-_CONVERTERS = {
-    "seamless-streaming": "engine.seamless.conversion:convert",
-    "seamless-m4t-v2": "engine.m4t.conversion:keep",
-}
-"""By format: `module:function` that makes one directory of another."""
-_EXTRAS = {"seamless-streaming": "seamless", "seamless-m4t-v2": "m4t"}
-"""What brings the packages that this takes."""
-_FORMATS = {"seamless_m4t_v2": "seamless-m4t-v2"}
-"""By the `model_type` of a `config.json` that names no `format` of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +92,7 @@ def path(name: str) -> Path:
     folder = _folder(name)
     if _is_ours(folder):
         return folder
-    known = sorted({*CATALOGUE, *(model.name for model in installed())})
+    known = sorted({*models(), *(model.name for model in installed())})
     if name not in known:
         raise UsageError(f"No model is called '{name}'.", hint=f"There is: {', '.join(known)}.")
     raise EngineError(f"The model '{name}' is not here.", hint=f"Type: s2st models pull {name}")
@@ -131,19 +105,18 @@ def pull(
     confirm: Callable[[PullPlan], None],
     patience: Patience | None = None,
 ) -> Path:
-    """Fetch and convert a model of the catalogue; the folder it is in from then on.
+    """Fetch and convert a model of one of the engines; the folder it is in from then on.
 
     `confirm` is shown what will be done, and raises to have it left. A broken pull goes on where
     it stopped. Raises `EngineError`, one line with what to do.
     """
-    folder = _folder(name)
-    if name not in CATALOGUE:
-        known = ", ".join(CATALOGUE)
-        raise UsageError(f"No model '{name}' can be pulled.", hint=f"There is: {known}.")
+    folder, known = _folder(name), models()
+    if name not in known:
+        raise UsageError(f"No model '{name}' can be pulled.", hint=f"There is: {', '.join(known)}.")
     if _is_ours(folder):
         return folder
     _refuse_foreign(folder)
-    spec = CATALOGUE[name]
+    spec = known[name]
     patience = patience or Patience()
     remotes = [_look_up(file, patience) for file in spec.files]
     whole_bytes = sum(remote.size_bytes or 0 for remote in remotes)
@@ -157,7 +130,7 @@ def pull(
             heard = _fetching(remote.name, progress)
             downloads.fetch(remote, fetched, heard, patience)
         sources = [_source(remote, fetched, progress) for remote in remotes]
-        _convert(spec.format, fetched, folder, progress, sources, spec.licence)
+        _convert(spec, fetched, folder, progress, sources, spec.licence)
         shutil.rmtree(fetched)
     return folder
 
@@ -169,17 +142,9 @@ def convert(source_dir: Path, target_dir: Path, *, progress: Heard) -> Path:
     _refuse_foreign(target_dir)
     if not target_dir.absolute().parent.is_dir():
         raise UsageError(f"The folder for '{target_dir}' does not exist.", hint="Create it first.")
-    kind = "seamless-streaming"
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        record = json.loads((source_dir / "config.json").read_text(encoding="utf-8"))
-        kind = record.get("format") or _FORMATS.get(record.get("model_type"), kind)
-    if kind not in _CONVERTERS:
-        raise EngineError(
-            f"'{source_dir}' is of the format '{kind}', which is not converted here.",
-            hint=f"There is: {', '.join(_CONVERTERS)}.",
-        )
+    spec = _of_format(source_dir)
     downloads.refuse_full_disk(target_dir.absolute().parent, _size_bytes(source_dir))
-    _convert(kind, source_dir, target_dir, progress, [], "")
+    _convert(spec, source_dir, target_dir, progress, [], "")
     return target_dir
 
 
@@ -318,8 +283,28 @@ def _checked(file: Path, progress: Heard) -> str:
     return sha256_of(file, heard)
 
 
+def _of_format(folder: Path) -> ModelSpec:
+    """A model of the format in which this directory is."""
+    known: dict[str, ModelSpec] = {}
+    for spec in models().values():
+        for name in spec.formats:
+            known.setdefault(name, spec)
+    kind = ""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        record = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        kind = str(record.get("format") or record.get("model_type") or "")
+        kind = kind if "format" in record or kind in known else ""
+    if kind not in known:
+        first = dict.fromkeys(spec.formats[0] for spec in known.values())
+        raise EngineError(
+            f"'{folder}' is of the format '{kind}', which is not converted here.",
+            hint=f"There is: {', '.join(first)}.",
+        )
+    return known[kind]
+
+
 def _convert(
-    kind: str,
+    spec: ModelSpec,
     source: Path,
     target: Path,
     progress: Heard,
@@ -327,14 +312,6 @@ def _convert(
     licence: str,
 ) -> None:
     """Convert into a folder beside the target, which takes its name when it is whole."""
-    module, _, function = _CONVERTERS[kind].partition(":")
-    try:
-        run = getattr(import_module(module), function)
-    except ImportError as error:
-        raise EngineError(
-            f"Converting a model takes the package {error.name}, which is missing.",
-            hint=f"Type: scripts/setup {_EXTRAS[kind]}",
-        ) from error
     target = target.absolute()
     _remove_stale(target)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -344,7 +321,7 @@ def _convert(
 
     try:
         part.mkdir(parents=True)
-        run(source, part, heard)
+        spec.convert(source, part, heard)
         files = [
             {"name": file.name, "size_bytes": file.stat().st_size, "sha256": sha256_of(file)}
             for file in sorted(part.iterdir())
@@ -354,6 +331,11 @@ def _convert(
             whole = record | {"files": files, "sources": sources}
             json.dump(whole, manifest.open_text(), indent=1)
         part.rename(target)
+    except ImportError as error:
+        raise EngineError(
+            f"Converting a model takes the package {error.name}, which is missing.",
+            hint=f"Type: {spec.setup}" if spec.setup else "",
+        ) from error
     except OutputError as error:
         raise EngineError(str(error.args[0]), hint=error.hint) from error
     except OSError as error:

@@ -3,36 +3,35 @@
 Loads nothing heavy.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from audio_io.errors import S2stError
-from engine.agent import Agent, Chain
+from engine.agent import Agent, Chain, StreamRequest
 from engine.errors import EngineError
 from engine.hearing.vad.choice import NO_DETECTOR, load_detector
-from engine.models import store
-from engine.registry.checkup import Finding
-from engine.registry.spec import LoadOptions, Missing
+from engine.registry import Finding, LoadOptions, Missing, ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What an engine needs."""
+    """What an engine needs, and how it is made of it: three of the functions that its `EngineSpec`
+    wants."""
 
     engine: str
-    """Its name, which is its extra's, too."""
-    model: str
-    """In the catalogue."""
+    """Its name."""
+    model: ModelSpec
     packages: Sequence[str]
+    agent: Callable[[Path, LoadOptions], Agent[Any, Any, Any]]
+    """Makes the agent of a folder of weights."""
 
-    def missing(self, options: LoadOptions) -> list[Missing]:
+    def missing(self, _: StreamRequest, options: LoadOptions) -> list[Missing]:
         """What is not on this machine."""
         found = [
-            Missing(f"the package '{package}'", f"scripts/setup {self.engine}")
+            Missing(f"the package '{package}'", self.model.setup)
             for package in self.packages
             if find_spec(package) is None
         ][:1]
@@ -40,11 +39,30 @@ class Weights:
             found += self._missing_weights()
         return found
 
+    def load(self, options: LoadOptions) -> Agent[Any, Any, Any]:
+        """The agent, behind a voice detector. Raises `EngineError` where weights or packages are
+        missing."""
+        from engine.models import store
+
+        named = options.model_dir
+        folder = Path(named) if named is not None else store.path(self.model.name)
+        try:
+            agent = self.agent(folder, options)
+        except ModuleNotFoundError as error:
+            raise EngineError(
+                f"The engine '{self.engine}' needs the package '{error.name}', which is not "
+                "installed.",
+                hint=f"Type: {self.model.setup}",
+            ) from error
+        return behind_detector(agent, options)
+
     def findings(self) -> Iterator[Finding]:
         """Weights that are here at a glance, and what they would run on."""
-        if self.missing(LoadOptions()):
+        if self.missing(StreamRequest(None, ()), LoadOptions()):
             return
-        name, model = f"weights of {self.engine}", store.glance(self.model)
+        from engine.models import store
+
+        name, model = f"weights of {self.engine}", store.glance(self.model.name)
         seen = f"{model.size_bytes / 1e9:.1f} GB, as long as they were"
         try:
             from engine.models.placement import choose_device, choose_dtype, free_memory_bytes
@@ -54,45 +72,31 @@ class Weights:
             free_bytes = free_memory_bytes(device)
         except (ImportError, OSError, RuntimeError, S2stError) as error:
             reason = f"but torch does not work here ({str(error).splitlines()[0]})"
-            yield Finding(name, False, f"{seen}, {reason}", f"scripts/setup {self.engine}", False)
+            yield Finding(name, False, f"{seen}, {reason}", self.model.setup, False)
             return
         seen += f"; on {device} as {dtype}"
         if free_bytes is not None:
             seen += f", where {free_bytes / 1e9:.1f} GB of memory are free"
         yield Finding(name, True, seen, needed=False)
 
-    def folder(self, options: LoadOptions) -> Path:
-        """Where they are. Raises `EngineError` where they are not here."""
-        named = options.model_dir
-        return Path(named) if named is not None else store.path(self.model)
-
-    @contextmanager
-    def needed_packages(self) -> Iterator[None]:
-        """Around the imports that take them: one that is missing is an `EngineError`."""
-        try:
-            yield
-        except ModuleNotFoundError as error:
-            raise EngineError(
-                f"The engine '{self.engine}' needs the package '{error.name}', which is not "
-                "installed.",
-                hint=f"Type: scripts/setup {self.engine}",
-            ) from error
-
     def _missing_weights(self) -> list[Missing]:
-        pull = f"s2st models pull {self.model}"
+        from engine.models import store
+
+        name = self.model.name
+        pull = f"s2st models pull {name}"
         try:
-            store.path(self.model)
+            store.path(name)
         except S2stError:
-            folder = store.models_folder() / self.model
+            folder = store.models_folder() / name
             if folder.exists():
                 what = f"its weights: '{folder}' is none of our models, or has lost its manifest"
                 return [Missing(what, f"mv '{folder}' '{folder}.old' && {pull}")]
-            spec = store.CATALOGUE[self.model]
-            return [Missing(f"its weights ({spec.size_bytes / 1e9:.1f} GB, {spec.licence})", pull)]
+            size = f"{self.model.size_bytes / 1e9:.1f} GB, {self.model.licence}"
+            return [Missing(f"its weights ({size})", pull)]
         try:
-            store.glance(self.model)
+            store.glance(name)
         except S2stError as error:
-            again = f"s2st models rm {self.model} && {pull}"
+            again = f"s2st models rm {name} && {pull}"
             return [Missing(f"whole weights: {str(error.args[0]).rstrip('.')}", again)]
         return []
 

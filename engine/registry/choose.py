@@ -1,22 +1,19 @@
 """Engines by name: what they cover, what they need, and which one fits a request.
 
-Nothing heavy is imported here; an engine's code is reached by its dotted path when it is loaded.
-Other packages add engines by an entry point in the group `s2st.engines` that names an
-`EngineSpec`; theirs come after the built-in ones.
+An engine is known by the `EngineSpec` that an entry point names. Other packages add theirs in the
+group `s2st.engines`; they come after the built-in ones.
 """
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from engine.agent import StreamRequest, Task
 from engine.errors import EngineError, LanguageError, UnknownEngineError
-from engine.languages import LANGUAGES, language_name
-from engine.models.languages import SEAMLESS_SOURCES, SEAMLESS_SPEECH, SEAMLESS_WRITES
-from engine.registry.spec import EngineSpec, LoadOptions, Missing
+from engine.languages import language_name
+from engine.registry.spec import EngineSpec, LoadOptions, Missing, ModelSpec
 
-__all__ = ["EngineSpec", "LoadOptions", "Missing", "choose_engine", "engines"]
 logger = logging.getLogger(__name__)
 
 ENTRY_POINT_GROUP = "s2st.engines"
@@ -33,87 +30,23 @@ class Choice:
     """Targets of which speech was wanted, and which it only writes."""
 
 
-BUILT_IN: tuple[EngineSpec, ...] = (
-    EngineSpec(
-        name="cascade",
-        summary="offline draft engine: pocketsphinx, Apertium, espeak-ng",
-        sources=frozenset({"eng"}),
-        text_targets=frozenset({"spa", "cat", "glg", "epo", "por", "ita", "fra"}),
-        speech_targets=frozenset({"spa", "cat", "glg", "epo", "por", "ita", "fra"}),
-        input_rate_hz=16_000,
-        output_rate_hz=22_050,
-        loader="engine.cascade.loading:load",
-        probe="engine.cascade.loading:missing",
-        refuses="engine.cascade.loading:check_speakers",
-        checkup="engine.cascade.checkup:findings",
-        policies={
-            "file": "engine.cascade.config:FILE_POLICY",
-            "live": "engine.cascade.config:LIVE_POLICY",
-        },
-        draft=True,
-        notice=(
-            "cascade is a draft engine: on clean, read English about one word in four is wrong, "
-            "on spontaneous or noisy speech about every second one. "
-            "Take its translations for a hint, and check them."
-        ),
-        remarks={
-            "glg": "spoken with a Portuguese voice: espeak-ng has no Galician one",
-            "por": "lower quality: translated by way of Spanish",
-            "ita": "lower quality: translated by way of Catalan",
-            "fra": "lower quality: translated by way of Catalan",
-        },
-    ),
-    EngineSpec(
-        name="seamless",
-        summary="SeamlessStreaming, simultaneous; large weights, not for commercial use",
-        sources=SEAMLESS_SOURCES,
-        text_targets=SEAMLESS_WRITES,
-        speech_targets=SEAMLESS_SPEECH,
-        input_rate_hz=16_000,
-        output_rate_hz=16_000,
-        loader="engine.seamless.spec:load",
-        probe="engine.seamless.spec:missing",
-        checkup="engine.seamless.spec:findings",
-        hears_any=True,
-        tells_source=False,
-        has_weights=True,
-        batches=True,
-        file_block_ms=320,
-        policies={
-            "file": "engine.seamless.config:DEFAULT_POLICY",
-            "live": "engine.seamless.config:DEFAULT_POLICY",
-        },
-    ),
-    EngineSpec(
-        name="m4t",
-        summary="SeamlessM4T v2, utterances or streams; large weights, not for commercial use",
-        sources=SEAMLESS_SOURCES,
-        text_targets=SEAMLESS_WRITES,
-        speech_targets=SEAMLESS_SPEECH,
-        input_rate_hz=16_000,
-        output_rate_hz=16_000,
-        loader="engine.m4t.spec:load",
-        probe="engine.m4t.spec:missing",
-        checkup="engine.m4t.spec:findings",
-        hears_any=True,
-        tells_source=False,
-        has_weights=True,
-        batches=True,
-        file_block_ms=10_000,
-        policies={
-            "file": "engine.m4t.config:FILE_POLICY",
-            "live": "engine.m4t.config:LIVE_POLICY",
-        },
-        idle="engine.m4t.config:idle",
-    ),
+BUILT_IN = (
+    EntryPoint("cascade", "engine.cascade.spec:SPEC", ENTRY_POINT_GROUP),
+    EntryPoint("seamless", "engine.seamless.spec:SPEC", ENTRY_POINT_GROUP),
+    EntryPoint("m4t", "engine.m4t.spec:SPEC", ENTRY_POINT_GROUP),
 )
+"""In the order in which `auto` tries them."""
+AGENT = EntryPoint("agent", "engine.simuleval.foreign_agent:agent_spec", ENTRY_POINT_GROUP)
+"""Of the `LoadOptions` that name a SimulEval agent, the agent as an engine."""
 
 
 def engines() -> Iterator[EngineSpec]:
     """All engines in the order in which `auto` tries them. Other packages are looked at only when
     ours are through: that takes a while."""
-    found = list(BUILT_IN)
-    yield from BUILT_IN
+    found: list[EngineSpec] = []
+    for point in BUILT_IN:
+        found.append(point.load())
+        yield found[-1]
     for point in entry_points(group=ENTRY_POINT_GROUP):
         try:
             spec = point.load()
@@ -131,20 +64,28 @@ def engines() -> Iterator[EngineSpec]:
             yield spec
 
 
+def models() -> dict[str, ModelSpec]:
+    """The models of all engines, by name."""
+    found: dict[str, ModelSpec] = {}
+    for spec in engines():
+        for model in spec.models:
+            found.setdefault(model.name, model)
+    return found
+
+
 def choose_engine(
     name: str,
     request: StreamRequest,
-    mode: str,
     specs: Iterable[EngineSpec] | None = None,
     options: LoadOptions | None = None,
 ) -> Choice:
-    """The engine called `name`, or for `auto` the first that covers the request, suits the mode
-    and has all it needs. One that only writes some of the targets is taken where none speaks them
+    """The engine called `name`, or for `auto` the first that covers the request and has all it
+    needs. One that only writes some of the targets is taken where none speaks them
     all. Never downloads. Raises an error that says what would help."""
     options = options or LoadOptions()
     if options.agent is not None:
-        return Choice(_agent_spec(options), "as asked")
-    choice = _covering(name, request, mode, specs, options)
+        return Choice(AGENT.load()(options), "as asked")
+    choice = _covering(name, request, specs, options)
     choice.spec.check(request)
     return choice
 
@@ -152,35 +93,33 @@ def choose_engine(
 def _covering(
     name: str,
     request: StreamRequest,
-    mode: str,
     specs: Iterable[EngineSpec] | None,
     options: LoadOptions,
 ) -> Choice:
     try:
-        return _choose(name, request, mode, engines() if specs is None else specs, options)
+        return _choose(name, request, engines() if specs is None else specs, options)
     except LanguageError:
         every = list(engines() if specs is None else specs)
         for spec in every:
             unspoken = spec.unspoken(request) if name in (AUTO, spec.name) else ()
             written = request.without_speech_of(unspoken)
             if unspoken and not spec.uncovered(written):
-                return replace(_choose(name, written, mode, every, options), unspoken=unspoken)
+                return replace(_choose(name, written, every, options), unspoken=unspoken)
         raise
 
 
 def _choose(
     name: str,
     request: StreamRequest,
-    mode: str,
     specs: Iterable[EngineSpec],
     options: LoadOptions,
 ) -> Choice:
     if name != AUTO:
-        return Choice(_named(name, request, mode, specs, options), "as asked")
+        return Choice(_named(name, request, specs, options), "as asked")
     reasons: list[str] = []
     incomplete: list[tuple[EngineSpec, list[Missing]]] = []
     for spec in specs:
-        reason = spec.uncovered(request) or _unsuited(spec, mode)
+        reason = spec.uncovered(request)
         if reason:
             reasons.append(f"{spec.title} {reason}")
             continue
@@ -198,25 +137,6 @@ def _choose(
     )
 
 
-def _agent_spec(options: LoadOptions) -> EngineSpec:
-    """A SimulEval agent as an engine. What it really covers only it knows."""
-    assert options.agent is not None
-    every = frozenset(LANGUAGES)
-    return EngineSpec(
-        name="agent",
-        summary=f"the SimulEval agent {options.agent.agent}",
-        sources=every,
-        text_targets=every,
-        speech_targets=every,
-        input_rate_hz=options.agent_rate_hz,
-        output_rate_hz=24_000,
-        loader="engine.simuleval.foreign_agent:load",
-        probe="engine.simuleval.foreign_agent:missing",
-        hears_any=True,
-        tells_source=False,
-    )
-
-
 def describe(request: StreamRequest) -> str:
     """A request in words: `English to Spanish`."""
     source = "any language" if request.source is None else language_name(request.source)
@@ -228,7 +148,6 @@ def describe(request: StreamRequest) -> str:
 def _named(
     name: str,
     request: StreamRequest,
-    mode: str,
     specs: Iterable[EngineSpec],
     options: LoadOptions,
 ) -> EngineSpec:
@@ -243,23 +162,15 @@ def _named(
         raise LanguageError(
             f"T{spec.title[1:]} {reason}.", hint="`s2st languages` lists what each engine covers."
         )
-    reason = _unsuited(spec, mode)
-    if reason:
-        raise UnknownEngineError(f"The engine '{name}' {reason}.")
     missing = spec.missing(request, options)
     if missing:
         others = [
             other
             for other in every
-            if not (other.uncovered(request) or _unsuited(other, mode))
-            and not other.missing(request, options)
+            if not (other.uncovered(request) or other.missing(request, options))
         ]
         raise _incomplete(spec, missing, others)
     return spec
-
-
-def _unsuited(spec: EngineSpec, mode: str) -> str:
-    return "" if mode in spec.modes else f"does not suit `s2st {mode}`"
 
 
 def _incomplete(

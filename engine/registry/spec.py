@@ -1,20 +1,24 @@
 """One engine, described without loading it: what it covers, what it needs, what it may be told.
 
-Nothing heavy is imported here; an engine's code is reached by its dotted path when it is loaded.
+Nothing heavy is imported here, nor by the `spec.py` of an engine: its functions import what they
+take when they are called.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from audio_io.errors import UsageError
 from engine.agent import Agent, StreamRequest, Task
 from engine.languages import language_name
-from engine.registry.checkup import Finding
 
 if TYPE_CHECKING:
     from engine.simuleval.process import ForeignAgentConfig
+
+Converter: TypeAlias = Callable[[Path, Path, Callable[[str, int, int], None]], None]
+"""Makes the model in a second directory, which exists, of the published one in the first. The third
+is told each file's name, its bytes that are done, and those of the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,107 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """One part that was tried, for `s2st doctor`."""
+
+    name: str
+    works: bool
+    seen: str
+    """What it did, or what went wrong."""
+    remedy: str = ""
+    """The line to type when it does not work."""
+    needed: bool = True
+    """Whether an engine is incomplete without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A field of an engine's policy that people may set for a stream."""
+
+    field: str
+    """Its name in the policy."""
+    kind: type[bool] | type[int] | type[float] | type[str]
+    help: str
+    """What it does, in Rich's markup."""
+    name: str = ""
+    """What people call it; empty where that is the field with hyphens."""
+    unit: str = ""
+    """What stands for its value in a list of settings: SECONDS, MS, NAME."""
+    least: float | None = None
+    most: float | None = None
+
+    @property
+    def called(self) -> str:
+        """What people call it, with hyphens between its words."""
+        return self.name or self.field.replace("_", "-")
+
+
+class SettingError(UsageError):
+    """A setting that means nothing to an engine, or nothing as that is set."""
+
+    def __init__(self, setting: str, reason: str) -> None:
+        super().__init__(f"--{setting} {reason}.")
+        self.setting = setting
+        """As people call it."""
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A published file of a model: of a repository on the Hugging Face Hub, or at an address."""
+
+    name: str
+    """As it is called there."""
+    repository: str = ""
+    """`owner/name` on the Hub; empty where `url` counts."""
+    url: str = ""
+    size_bytes: int | None = None
+    """For telling people beforehand; None when it is not known."""
+    sha256: str | None = None
+    """None when it is not known before the first pull."""
+    revision: str = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model that can be fetched."""
+
+    name: str
+    summary: str
+    files: tuple[ModelFile, ...]
+    licence: str
+    """Named, with what it forbids, in words to be shown before the model is fetched."""
+    convert: Converter
+    """Makes what is loaded of what was fetched. Raises `EngineError` for what is no such model."""
+    formats: tuple[str, ...]
+    """By what a directory of such a model is known: `format` of its `config.json`, or `model_type`
+    where that names none. An empty one is for directories that say neither."""
+    setup: str = ""
+    """The line to type where a package is missing that converting it takes."""
+    parameters: int | None = None
+    """Numbers of 4 bytes in its weights, where the sizes of its files are not known beforehand."""
+    kept_as_fetched: bool = False
+    """Whether files are loaded as they are published, and so take room once."""
+
+    @property
+    def size_bytes(self) -> int:
+        """To be fetched, as far as it is known beforehand."""
+        return sum(file.size_bytes or 0 for file in self.files) or 4 * (self.parameters or 0)
+
+
+def _meets_all(_: StreamRequest) -> None:
+    """The `check` of an engine that does all that it covers."""
+
+
+def _finds_nothing() -> Iterator[Finding]:
+    return iter(())
+
+
+def _all_count(_: Any) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSpec:
     """One engine, described without loading it."""
 
@@ -64,14 +169,18 @@ class EngineSpec:
     """Sample rate of the sound it wants; None hears each recording at its own."""
     output_rate_hz: int
     """Sample rate of the speech it makes."""
-    loader: str
-    """`module:function` that takes `LoadOptions` and gives the agent."""
-    probe: str
-    """`module:function` that takes a `StreamRequest` and `LoadOptions` and lists what is `Missing`
-    for them. Loads nothing heavy."""
-    refuses: str = ""
-    """`module:function` that raises a `UsageError` for what a `StreamRequest` asks and this engine,
-    now chosen, cannot do on this machine. Loads nothing."""
+    load: Callable[[LoadOptions], Agent[Any, Any, Any]]
+    """The engine itself. Raises `EngineError` when something it needs is missing."""
+    missing: Callable[[StreamRequest, LoadOptions], list[Missing]]
+    """What is not on this machine. Loads nothing heavy. Raises `UsageError` for options it does not
+    know."""
+    check: Callable[[StreamRequest], None] = _meets_all
+    """Raises `UsageError` for what is asked and this engine, now chosen, cannot do on this machine,
+    though it covers the languages. Loads nothing."""
+    findings: Callable[[], Iterator[Finding]] = _finds_nothing
+    """What works of it on this machine, found by trying."""
+    models: tuple[ModelSpec, ...] = ()
+    """Those it loads, to be pulled beforehand."""
     hears_any: bool = False
     """Whether it need not be told which language is spoken."""
     tells_source: bool = True
@@ -84,15 +193,13 @@ class EngineSpec:
     file_block_ms: int = 100
     """Sound of a recording that it is given at a time. Where streams are computed together, as
     much as it takes for a step, so that their steps fall together."""
-    modes: frozenset[str] = frozenset({"file", "live", "evaluate"})
-    """The commands it suits."""
-    policies: Mapping[str, str] = field(default_factory=dict)
-    """`module:name` of its default `StreamRequest.policy` in the modes `file` and `live`. Its
+    policies: Mapping[str, Any] = field(default_factory=dict)
+    """Its default `StreamRequest.policy` in the modes `file` and `live`, a frozen dataclass. Its
     fields can be set by name."""
-    idle: str = ""
-    """`module:function` that names the fields which mean nothing to a policy, and why."""
-    checkup: str = ""
-    """`module:function` that tries every part and gives a `Finding` of each; for `s2st doctor`."""
+    settings: tuple[Setting, ...] = ()
+    """The fields of it that people are offered, in the order of a list of them."""
+    idle: Callable[[Any], Mapping[str, str]] = _all_count
+    """The fields which mean nothing to a policy, and why."""
     draft: bool = False
     """Whether its translations are only a hint."""
     notice: str = ""
@@ -133,50 +240,31 @@ class EngineSpec:
             if request.speaks(target) and target in only_written
         )
 
-    def missing(self, request: StreamRequest, options: LoadOptions) -> list[Missing]:
-        """What is not on this machine. Raises `UsageError` for options it does not know."""
-        found: list[Missing] = _resolve(self.probe)(request, options)
-        return found
-
-    def check(self, request: StreamRequest) -> None:
-        """Raises `UsageError` for a request that it cannot meet, though it covers the languages."""
-        if self.refuses:
-            _resolve(self.refuses)(request)
-
     def policy(self, mode: str, values: Mapping[str, Any] | None = None) -> Any:
         """The policy of a stream, with these values of its fields; None for an engine that has
-        none. Raises `UsageError` for fields it has not, and for values that cannot be."""
-        policy: Any = _resolve(self.policies[mode]) if mode in self.policies else None
+        none. Raises `SettingError` for fields it has not or that mean nothing, and `UsageError` for
+        values that cannot be."""
+        policy: Any = self.policies.get(mode)
         known = {each.name for each in fields(policy)} if policy is not None else set()
         for name in values or ():
             if name not in known:
-                raise UsageError(f"{option_of(name)} means nothing to the engine '{self.name}'.")
+                raise SettingError(self.called(name), f"means nothing to the engine '{self.name}'")
         if policy is None or not values:
             return policy
         try:
             made = replace(policy, **values)
         except ValueError as error:
             raise UsageError(f"The engine '{self.name}' cannot do that: {error}.") from error
+        idle = self.idle(made)
         for name in values:
-            self.check_counts(name, made, option_of(name))
+            if name in idle:
+                raise SettingError(self.called(name), f"means nothing here: {idle[name]}")
         return made
 
-    def check_counts(self, name: str, policy: Any, said: str) -> None:
-        """Raises `UsageError`, which calls the field as it was `said`, for one that means nothing
-        to a policy."""
-        idle = _resolve(self.idle)(policy) if self.idle else {}
-        if name in idle:
-            raise UsageError(f"{said} means nothing here: {idle[name]}.")
-
-    def findings(self) -> Iterator[Finding]:
-        """What works of the engine on this machine, found by trying."""
-        if self.checkup:
-            yield from _resolve(self.checkup)()
-
-    def load(self, options: LoadOptions) -> Agent[Any, Any, Any]:
-        """The engine itself. Raises `EngineError` when something it needs is missing."""
-        agent: Agent[Any, Any, Any] = _resolve(self.loader)(options)
-        return agent
+    def called(self, field_name: str) -> str:
+        """What people call a field of a policy, be it this engine's or another's."""
+        names = {setting.field: setting.called for setting in self.settings}
+        return names.get(field_name, field_name.removesuffix("_s").replace("_", "-"))
 
 
 def names_of(codes: frozenset[str]) -> str:
@@ -185,13 +273,3 @@ def names_of(codes: frozenset[str]) -> str:
     if len(names) > 8:
         return f"{len(names)} languages"
     return " and ".join(names) if len(names) < 3 else ", ".join(names[:-1]) + f" and {names[-1]}"
-
-
-def option_of(field_name: str) -> str:
-    """What the command line calls a field of a policy."""
-    return "--" + field_name.removesuffix("_s").replace("_", "-")
-
-
-def _resolve(path: str) -> Any:
-    module, _, attribute = path.partition(":")
-    return getattr(import_module(module), attribute)

@@ -5,7 +5,7 @@ Facts of Meta's `seamless_communication` 1.0.0 (cards and builders).
 
 from typing import Any
 
-from engine.models.languages import SEAMLESS_TEXT
+from engine.layers.seamless_languages import SEAMLESS_TEXT
 
 FILES = {
     "unity": "seamless_streaming_unity.pt",

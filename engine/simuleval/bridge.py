@@ -184,7 +184,7 @@ class EngineAgent(GenericAgent):  # type: ignore[misc]
             partials=False,
             live=True,
         )
-        spec = choose_engine(args.engine, request, "evaluate").spec
+        spec = choose_engine(args.engine, request).spec
         assert spec.input_rate_hz is not None
         return cls(spec.load(LoadOptions()), request, spec.input_rate_hz)
 

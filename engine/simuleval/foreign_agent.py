@@ -18,8 +18,8 @@ from audio_io.resample import StreamResampler
 from engine.agent import Agent, StreamRequest, Task
 from engine.errors import EngineError, LanguageError
 from engine.events import Event, SourceText, TargetAudio, TargetText, UtteranceEnded
-from engine.languages import written_without_spaces
-from engine.registry import LoadOptions, Missing
+from engine.languages import LANGUAGES, written_without_spaces
+from engine.registry import EngineSpec, LoadOptions, Missing
 from engine.simuleval.process import AgentDescription, AgentProcess, ForeignAgentConfig, Written
 
 QUIET_S = 2.0
@@ -311,13 +311,31 @@ def _process(state: ForeignState) -> AgentProcess:
     return state.process
 
 
-def load(options: LoadOptions) -> ForeignAgent:
-    """The agent that the options name, as an engine."""
+def agent_spec(options: LoadOptions) -> EngineSpec:
+    """The agent that the options name, as an engine. What it really covers only it knows."""
+    assert options.agent is not None
+    every = frozenset(LANGUAGES)
+    return EngineSpec(
+        name="agent",
+        summary=f"the SimulEval agent {options.agent.agent}",
+        sources=every,
+        text_targets=every,
+        speech_targets=every,
+        input_rate_hz=options.agent_rate_hz,
+        output_rate_hz=24_000,
+        load=_load,
+        missing=_missing,
+        hears_any=True,
+        tells_source=False,
+    )
+
+
+def _load(options: LoadOptions) -> ForeignAgent:
     assert options.agent is not None
     return ForeignAgent(ForeignEngineConfig(options.agent, options.agent_segment_ms))
 
 
-def missing(request: StreamRequest, options: LoadOptions) -> list[Missing]:
+def _missing(request: StreamRequest, options: LoadOptions) -> list[Missing]:
     """What the agent needs of this Python; of another, loading it says."""
     assert options.agent is not None
     if options.agent.python is None and find_spec("simuleval") is None:

@@ -123,7 +123,7 @@ def simulate(
     """`slowness`: seconds of computing for each second of sound; 0 takes what it really takes."""
     clock = SimulatedClock()
     request = StreamRequest("eng", ("spa",), live=True, spoken=("spa",))
-    spec = choose_engine("cascade", request, "live").spec
+    spec = choose_engine("cascade", request).spec
     agent = Timed(spec.load(LoadOptions()), clock, slowness, length)
     speaker = SimulatedSpeaker(spec.output_rate_hz, clock)
     voice = LiveVoice(speaker, LagConfig(max_lag_s=MAX_LAG_S), clock)

@@ -231,10 +231,10 @@ def _show_long_stream(minutes: float) -> None:
     from audio_io.chunk import AudioChunk, Boundary
     from engine.agent import StreamRequest, Task
     from engine.registry import LoadOptions
-    from engine.seamless.spec import load
+    from engine.seamless.spec import SPEC
 
     options = LoadOptions(model_dir=str(TINY), device="cpu", dtype="fp32")
-    agent = load(options)
+    agent = SPEC.load(options)
     policy = StreamingPolicy(decision_threshold=0.3, max_consecutive_write=6)
     request = StreamRequest("eng", ("spa",), task=Task.S2TT, policy=policy)
     speech, _ = soundfile.read(DATA / "quickstart.wav", dtype="float32")

@@ -8,7 +8,8 @@ import pytest
 
 from engine.agent import StreamRequest
 from engine.models.store import convert
-from engine.registry import BUILT_IN, LoadOptions
+from engine.registry import LoadOptions
+from engine.seamless.spec import SPEC
 from tests.cli.running import Ran, inside, s2st
 from tests.fakes import DATA
 
@@ -85,18 +86,17 @@ def test_doctor_looks_at_weights_that_are_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("S2ST_MODELS", str(tmp_path))
-    spec = next(spec for spec in BUILT_IN if spec.name == "seamless")
-    assert list(spec.findings()) == []
+    assert list(SPEC.findings()) == []
     model = convert(DATA / "seamless", tmp_path / "seamless-streaming", progress=lambda _: None)
-    (whole,) = spec.findings()
+    (whole,) = SPEC.findings()
     assert whole.works
     assert "as long as they were; on " in whole.seen
     largest = max(model.iterdir(), key=lambda path: path.stat().st_size)
     with largest.open("r+b") as file:
         file.truncate(1000)
-    assert list(spec.findings()) == []
+    assert list(SPEC.findings()) == []
     request = StreamRequest("eng", ("spa",))
-    (cut,) = spec.missing(request, LoadOptions())
+    (cut,) = SPEC.missing(request, LoadOptions())
     assert f"'{largest.name}' is not as long as it was" in cut.what
     again = "s2st models rm seamless-streaming && s2st models pull seamless-streaming"
     assert cut.remedy == again
@@ -104,6 +104,6 @@ def test_doctor_looks_at_weights_that_are_here(
     del manifest["files"][0]["size_bytes"]
     for broken in (json.dumps(manifest), "{", '{"files": [3]}'):
         (model / "manifest.json").write_text(broken)
-        (lost,) = spec.missing(request, LoadOptions())
+        (lost,) = SPEC.missing(request, LoadOptions())
         assert f"'{model}' is none of our models" in lost.what
         assert lost.remedy.startswith(f"mv '{model}' '{model}.old' && s2st models pull")

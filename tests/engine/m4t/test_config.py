@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.m4t.config import FILE_POLICY, LIVE_POLICY, M4tPolicy
-from engine.registry import BUILT_IN
+from engine.m4t.spec import SPEC
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,6 @@ def test_beams_follow_the_mode_unless_they_are_given() -> None:
     assert M4tPolicy(beams=2).hypotheses == 2
 
 
-def test_the_registry_finds_the_policies() -> None:
-    spec = next(spec for spec in BUILT_IN if spec.name == "m4t")
-    assert spec.policy("file") is FILE_POLICY
-    assert spec.policy("live", {"frames": 4}) == M4tPolicy(mode="streamatt", frames=4)
+def test_the_engine_has_a_policy_for_each_mode() -> None:
+    assert SPEC.policy("file") is FILE_POLICY
+    assert SPEC.policy("live", {"frames": 4}) == M4tPolicy(mode="streamatt", frames=4)

@@ -2,18 +2,18 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine.errors import EngineError
+from engine.m4t import spec as m4t
 from engine.m4t.loading import load_model
-from engine.m4t.spec import WEIGHTS, missing
 from engine.models import store
-from engine.models.catalogue import CATALOGUE, ModelFile, ModelSpec
 from engine.models.downloads import Patience
 from engine.models.store import Progress, PullPlan
-from engine.registry import LoadOptions
+from engine.registry import LoadOptions, ModelFile
 from tests.engine.m4t.conftest import TINY
 from tests.engine.m4t.test_spec import REQUEST
 from tests.hub_server import HubServer, hub_server
@@ -22,15 +22,9 @@ FILES = ("config.json", "generation_config.json", "model.safetensors")
 
 
 def offer(hub: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = ModelSpec(
-        name=WEIGHTS.model,
-        summary="random numbers",
-        licence="none: numbers at random",
-        format=CATALOGUE[WEIGHTS.model].format,
-        kept_as_fetched=True,
-        files=tuple(ModelFile(name, repository="somebody/tiny") for name in FILES),
-    )
-    monkeypatch.setitem(CATALOGUE, WEIGHTS.model, spec)
+    files = tuple(ModelFile(name, repository="somebody/tiny") for name in FILES)
+    models = (replace(m4t.MODEL, licence="none: numbers at random", files=files),)
+    monkeypatch.setattr(m4t, "SPEC", replace(m4t.SPEC, models=models))
     monkeypatch.setenv("S2ST_MODELS", str(folder))
     monkeypatch.setenv("HF_ENDPOINT", hub.address)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -40,7 +34,7 @@ def offer(hub: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def pull(plans: list[PullPlan]) -> Path:
     patience = Patience(timeout_s=5.0, attempts=3, first_pause_s=0.001)
     return store.pull(
-        WEIGHTS.model, progress=lambda _: None, confirm=plans.append, patience=patience
+        m4t.MODEL.name, progress=lambda _: None, confirm=plans.append, patience=patience
     )
 
 
@@ -50,15 +44,15 @@ def test_a_pulled_model_takes_its_room_once_and_works_offline(
     plans: list[PullPlan] = []
     with hub_server(TINY, FILES) as hub:
         offer(hub, tmp_path / "models", monkeypatch)
-        assert [lacking.remedy for lacking in missing(REQUEST, LoadOptions())]
+        assert [lacking.remedy for lacking in m4t.SPEC.missing(REQUEST, LoadOptions())]
         hub.cut_after["model.safetensors"] = [300_000]
         there = pull(plans)
     assert plans[0].disk_bytes == plans[0].download_bytes
     assert sorted(path.name for path in there.iterdir()) == sorted([*FILES, "manifest.json"])
     assert (there / "model.safetensors").read_bytes() == (TINY / "model.safetensors").read_bytes()
     assert (there / "model.safetensors").stat().st_nlink == 1
-    assert sorted(store.verify(WEIGHTS.model, progress=lambda _: None)) == sorted(FILES)
-    assert not missing(REQUEST, LoadOptions())
+    assert sorted(store.verify(m4t.MODEL.name, progress=lambda _: None)) == sorted(FILES)
+    assert not m4t.SPEC.missing(REQUEST, LoadOptions())
     assert load_model(there, device="cpu").languages["spa"]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from engine.agent import Chain, StreamRequest
 from engine.m4t.agent import M4tAgent
-from engine.m4t.spec import load, missing
+from engine.m4t.spec import SPEC
 from engine.registry import LoadOptions
 from tests.cli.running import inside, s2st
 from tests.fakes import DATA
@@ -14,15 +14,15 @@ REQUEST = StreamRequest("eng", ("spa",))
 
 
 def test_weights_that_are_not_here_can_be_fetched() -> None:
-    (lacking,) = missing(REQUEST, LoadOptions())
+    (lacking,) = SPEC.missing(REQUEST, LoadOptions())
     assert lacking.remedy == "s2st models pull seamless-m4t-v2-large"
-    assert not missing(REQUEST, LoadOptions(model_dir=TINY))
+    assert not SPEC.missing(REQUEST, LoadOptions(model_dir=TINY))
 
 
 def test_a_voice_detector_stands_in_front_unless_there_is_none() -> None:
-    assert isinstance(load(LoadOptions(model_dir=TINY, device="cpu")), Chain)
+    assert isinstance(SPEC.load(LoadOptions(model_dir=TINY, device="cpu")), Chain)
     options = LoadOptions(model_dir=TINY, device="cpu", voice_detector="none")
-    assert isinstance(load(options), M4tAgent)
+    assert isinstance(SPEC.load(options), M4tAgent)
 
 
 def test_a_file_is_translated_from_the_command_line(tmp_path: Path) -> None:

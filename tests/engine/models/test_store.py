@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ import torch
 from audio_io.errors import S2stError, UsageError
 from engine.errors import EngineError
 from engine.models import downloads, store
-from engine.models.catalogue import CATALOGUE, ModelFile, ModelSpec
 from engine.models.downloads import Patience
 from engine.models.store import Progress, PullPlan
+from engine.registry import models
+from engine.seamless import spec as seamless
 from engine.seamless.config import read_config
 from engine.seamless.loading import load_model, load_tensors
 from tests.cli.running import small_disk
@@ -162,13 +164,13 @@ def test_a_wrong_checksum_is_refused_and_thrown_away(hub: HubServer, folder: Pat
     pull()
 
 
-def test_a_checksum_of_the_catalogue_counts_for_a_plain_address(
+def test_a_checksum_that_the_engine_names_counts_for_a_plain_address(
     hub: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = CATALOGUE[NAME]
-    plain = ModelFile(PLAIN, url=spec.files[-1].url, sha256="0" * 64)
-    changed = ModelSpec(spec.name, spec.summary, (*spec.files[:-1], plain), spec.licence)
-    monkeypatch.setitem(CATALOGUE, NAME, changed)
+    spec = models()[NAME]
+    plain = replace(spec.files[-1], sha256="0" * 64)
+    changed = replace(spec, files=(*spec.files[:-1], plain))
+    monkeypatch.setattr(seamless, "SPEC", replace(seamless.SPEC, models=(changed,)))
     assert f"'{PLAIN}' came with a wrong checksum" in refusal()
 
 

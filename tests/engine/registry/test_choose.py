@@ -1,5 +1,6 @@
 """Which engine is taken, and what is said when none is."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import pytest
 from audio_io.errors import S2stError, UsageError
 from engine.agent import StreamRequest, Task
 from engine.cascade.mt.apertium import ROUTES
+from engine.cascade.spec import SPEC
 from engine.cascade.tts.espeak import VOICES
 from engine.errors import EngineError
-from engine.registry import BUILT_IN, EngineSpec, LoadOptions, Missing, choose_engine, engines
+from engine.registry import EngineSpec, LoadOptions, Missing, choose_engine, engines
 
-LACKING: list[Missing] = []
+Probe = Callable[[StreamRequest, LoadOptions], list[Missing]]
+BUILT_IN = [*engines()]
 
 
 def lacks_weights(request: StreamRequest, options: LoadOptions) -> list[Missing]:
@@ -20,10 +23,10 @@ def lacks_weights(request: StreamRequest, options: LoadOptions) -> list[Missing]
 
 
 def lacks_nothing(request: StreamRequest, options: LoadOptions) -> list[Missing]:
-    return LACKING
+    return []
 
 
-def spec(name: str, probe: str = "lacks_nothing", **fields: object) -> EngineSpec:
+def spec(name: str, missing: Probe = lacks_nothing, **fields: object) -> EngineSpec:
     given: dict[str, object] = {
         "name": name,
         "summary": "made for tests",
@@ -32,8 +35,8 @@ def spec(name: str, probe: str = "lacks_nothing", **fields: object) -> EngineSpe
         "speech_targets": frozenset({"spa"}),
         "input_rate_hz": 16000,
         "output_rate_hz": 16000,
-        "loader": "nowhere:load",
-        "probe": f"{__name__}:{probe}",
+        "load": lambda options: None,
+        "missing": missing,
     }
     return EngineSpec(**(given | fields))  # type: ignore[arg-type]
 
@@ -43,53 +46,48 @@ TO_SPANISH = StreamRequest("eng", ("spa",))
 
 def test_auto_takes_the_first_that_covers_the_pair_and_says_why() -> None:
     table = [spec("french", text_targets=frozenset({"fra"})), spec("good"), spec("later")]
-    choice = choose_engine("auto", TO_SPANISH, "file", table)
+    choice = choose_engine("auto", TO_SPANISH, table)
     assert (choice.spec.name, choice.why) == ("good", "the first that covers English to Spanish")
 
 
 def test_auto_passes_over_an_engine_without_its_weights_and_says_so() -> None:
-    choice = choose_engine("auto", TO_SPANISH, "file", [spec("big", "lacks_weights"), spec("good")])
+    choice = choose_engine("auto", TO_SPANISH, [spec("big", lacks_weights), spec("good")])
     assert choice.spec.name == "good"
     assert choice.why.endswith("big is not complete")
 
 
-def test_auto_passes_over_an_engine_that_does_not_suit_the_mode() -> None:
-    table = [spec("slow", modes=frozenset({"file"})), spec("good")]
-    assert choose_engine("auto", TO_SPANISH, "live", table).spec.name == "good"
-
-
 def test_speech_counts_only_where_speech_is_asked_for() -> None:
     text = StreamRequest("eng", ("fra",), Task.S2TT)
-    assert choose_engine("auto", text, "file", [spec("good")]).spec.name == "good"
+    assert choose_engine("auto", text, [spec("good")]).spec.name == "good"
     speech = StreamRequest("eng", ("fra",), Task.S2ST)
-    choice = choose_engine("auto", speech, "file", [spec("good")])
+    choice = choose_engine("auto", speech, [spec("good")])
     assert (choice.spec.name, choice.unspoken) == ("good", ("fra",))
 
 
 def test_an_engine_that_speaks_is_taken_before_one_that_only_writes() -> None:
     speech = StreamRequest("eng", ("fra", "spa"), Task.S2ST)
     speaker = spec("speaker", speech_targets=frozenset({"spa", "fra"}))
-    assert choose_engine("auto", speech, "file", [spec("good"), speaker]).spec.name == "speaker"
-    choice = choose_engine("auto", speech, "file", [spec("good")])
+    assert choose_engine("auto", speech, [spec("good"), speaker]).spec.name == "speaker"
+    choice = choose_engine("auto", speech, [spec("good")])
     assert choice.unspoken == ("fra",)
     with pytest.raises(UsageError, match=r"speaks only Spanish, not Japanese \(jpn\)"):
-        choose_engine("auto", replace(speech, targets=("jpn",)), "file", [spec("good")])
+        choose_engine("auto", replace(speech, targets=("jpn",)), [spec("good")])
 
 
 def test_what_else_could_do_the_job_is_named() -> None:
     with pytest.raises(EngineError, match="or take the engine 'good': --engine good"):
-        choose_engine("big", TO_SPANISH, "file", [spec("big", "lacks_weights"), spec("good")])
+        choose_engine("big", TO_SPANISH, [spec("big", lacks_weights), spec("good")])
 
 
 @pytest.mark.parametrize(
     ("name", "request_", "table", "kind", "said"),
     [
         ("nope", TO_SPANISH, [spec("good")], UsageError, "There is: auto, good."),
-        ("auto", TO_SPANISH, [spec("big", "lacks_weights")], EngineError, "s2st models pull big"),
+        ("auto", TO_SPANISH, [spec("big", lacks_weights)], EngineError, "s2st models pull big"),
         (
             "big",
             TO_SPANISH,
-            [spec("big", "lacks_weights")],
+            [spec("big", lacks_weights)],
             EngineError,
             "The engine 'big' lacks its weights.",
         ),
@@ -113,14 +111,13 @@ def test_what_cannot_be_is_refused_with_what_would_help(
     name: str, request_: StreamRequest, table: list[EngineSpec], kind: type[S2stError], said: str
 ) -> None:
     with pytest.raises(kind) as caught:
-        choose_engine(name, request_, "file", table)
+        choose_engine(name, request_, table)
     assert said in str(caught.value)
 
 
-def test_the_row_of_the_cascade_says_what_its_members_can() -> None:
-    cascade = next(spec for spec in BUILT_IN if spec.name == "cascade")
-    assert cascade.text_targets == frozenset(ROUTES)
-    assert cascade.speech_targets == frozenset(VOICES)
+def test_the_cascade_says_what_its_members_can() -> None:
+    assert SPEC.text_targets == frozenset(ROUTES)
+    assert SPEC.speech_targets == frozenset(VOICES)
 
 
 def test_engines_of_other_packages_come_after_ours_and_broken_ones_are_left_out(

@@ -20,7 +20,7 @@ from engine.registry import LoadOptions
 from engine.seamless.agent import SeamlessAgent
 from engine.seamless.config import StreamingPolicy
 from engine.seamless.loading import load_model
-from engine.seamless.spec import load
+from engine.seamless.spec import SPEC
 from engine.seamless.utterance import UtteranceState, encode
 from engine.seamless.words import WordSpeller
 from tests import agent_checks
@@ -253,7 +253,7 @@ def test_a_stream_begins_without_fetching_anything(monkeypatch: pytest.MonkeyPat
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a stream asked the network")
 
-    whole = load(LoadOptions(model_dir=str(TINY), device="cpu"))
+    whole = SPEC.load(LoadOptions(model_dir=str(TINY), device="cpu"))
     monkeypatch.setattr(torch.hub, "load", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
     state = whole.new_state(TEXT)

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from engine.errors import EngineError
 from engine.layers.code_hifigan import CodeHifiGan
+from engine.layers.seamless_languages import SEAMLESS_TEXT
 from engine.models import placement
-from engine.models.languages import SEAMLESS_TEXT
 from engine.seamless import published
 from engine.seamless.config import StreamingPolicy, read_config
 from engine.seamless.conversion import convert

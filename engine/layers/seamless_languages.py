@@ -1,4 +1,4 @@
-"""Languages of published models: facts that the list of engines needs without loading any."""
+"""The languages of Meta's Seamless models: facts that engines describe themselves with."""
 
 SEAMLESS_SOURCES = frozenset(
     {
