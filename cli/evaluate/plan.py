@@ -13,11 +13,10 @@ from typing import Any
 from audio_io.errors import UsageError
 from cli.evaluate.command import EvaluateOptions
 from cli.evaluate.sweep import Variant, variants
-from cli.options.voices import check_voices, chosen_voices, read_voices
-from engine.agent import StreamRequest, Task
-from engine.errors import EngineError, LanguageError
+from engine.agent import Task
+from engine.errors import EngineError
 from engine.evaluation.test_set import Languages, TestSet, from_lists, from_manifest
-from engine.languages import language_name, resolve_language, written_without_spaces
+from engine.languages import resolve_language, written_without_spaces
 from engine.metrics.result import Item
 from engine.metrics.scores import (
     DEFAULT_LATENCY,
@@ -26,11 +25,22 @@ from engine.metrics.scores import (
     reads_clock,
     sacrebleu_metric,
 )
-from engine.registry import AUTO, EngineSpec, LoadOptions, choose_engine
+from engine.registry import AUTO, EngineSpec, LoadOptions
+from engine.registry.ask import (
+    EVERY,
+    NO_SPEECH,
+    Called,
+    Wish,
+    ask,
+    check_voices,
+    read_voices,
+)
 from engine.simuleval.process import ForeignAgentConfig
 
 UNITS = ("word", "char", "spm")
 POLICIES = ("live", "file")
+CALLED = Called("--src", "--tgt", for_text_only="Evaluate it with --task s2tt.")
+SPEAKER = "--speaker"
 _DIGESTED_BYTES = 2**20
 
 
@@ -124,35 +134,32 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
     )
     if options.bleu_tokenizer is not None:
         sacrebleu_metric("BLEU", options.bleu_tokenizer)
-    voices = read_voices(options.engine_options.speakers)
-    check_voices(voices, [(test_set.target,)])
-    request = StreamRequest(
-        source=test_set.source,
-        targets=(test_set.target,),
-        task=task,
-        partials="NE" in quality,
-        live=options.policy == "live",
-        speakers=chosen_voices(voices, (test_set.target,)),
-        min_confidence=options.min_confidence,
-    )
     load_options = options.engine_options.load_options(options.voice_detector, options.agent)
-    spec, notices = None, []
-    foreign, load_options = load_options.agent, replace(load_options, agent=None)
-    if foreign is None:
-        choice = choose_engine(options.engine, request, options=load_options)
-        if choice.unspoken:
-            raise LanguageError(
-                f"T{choice.spec.title[1:]} writes {language_name(test_set.target)} and does not "
-                "speak it.",
-                hint="Evaluate it with --task s2tt.",
-            )
-        spec = choice.spec
-        notes.insert(0, f"engine: {spec.name} ({choice.why})")
-        notices = [spec.notice] if spec.notice else []
-        request = replace(
-            request, policy=spec.policy(options.policy, options.engine_options.policy)
+    voices = read_voices(options.engine_options.speakers, SPEAKER)
+    asked = ask(
+        Wish(
+            CALLED,
+            source=test_set.source,
+            targets=(test_set.target,),
+            engine=options.engine,
+            speak=EVERY if task is Task.S2ST else NO_SPEECH,
+            insists=True,
+            task=task,
+            live=options.policy == "live",
+            partials="NE" in quality,
+            min_confidence=options.min_confidence,
+            voices=voices,
+            load_options=load_options,
+            mode=options.policy,
+            policy=options.engine_options.policy,
         )
-    base = Variant("", request, options.segment_ms, foreign)
+    )
+    check_voices(voices, [asked.request.targets], SPEAKER)
+    foreign, load_options = load_options.agent, replace(load_options, agent=None)
+    spec = asked.spec if foreign is None else None
+    if spec is not None:
+        notes[:0] = asked.notes
+    base = Variant("", asked.request, options.segment_ms, foreign)
     return EvaluatePlan(
         test_set=test_set,
         items=items,
@@ -162,7 +169,7 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
         source_rate_hz=options.agent.agent_rate_hz,
         scores=scores,
         notes=tuple(notes),
-        notices=tuple(notices),
+        notices=(spec.notice,) if spec is not None and spec.notice else (),
         options=options,
         recordings=_digest(test_set.items),
     )

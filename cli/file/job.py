@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from cli.file.inputs import Input
-from cli.options.voices import chosen_voices
 from engine.agent import StreamRequest, Task
 from engine.registry import LoadOptions
 
@@ -45,67 +44,48 @@ class FilePlan:
     """Whether worker processes say what goes on inside."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """One recording, its languages and engine."""
+    """One recording, and what is asked of which engine. Each is itself and no other."""
 
     input: Input
     engine: str
-    source: str
-    """Empty where it is left to the engine."""
-    targets: tuple[str, ...]
+    request: StreamRequest | None
+    """None where nothing can be asked."""
     refusal: str = ""
     """Why it cannot be done at all; empty when it can be tried."""
     tells_source: bool = True
     """Whether the engine also says what it heard."""
     batches: bool = False
     """Whether the engine computes several recordings together."""
-    unspoken: tuple[str, ...] = ()
-    """Targets that the engine only writes."""
 
     @property
     def transcribes(self) -> bool:
         """Whether the only target is the source: text of the same language, no speech."""
-        return self.targets == (self.source,)
-
-    def speaks(self, plan: FilePlan) -> bool:
-        return WAV in plan.formats and not self.transcribes
+        return self.request is not None and self.request.task is Task.ASR
 
     def outputs(self, plan: FilePlan) -> dict[tuple[str, str], Path]:
         """The path of each output by language and format: speech and text of every target, and
         the text of the source where the engine tells it. A job that is refused has none."""
-        if self.refusal:
+        request = self.request
+        if request is None:
             return {}
-        pairs = []
-        if self.transcribes or self.tells_source:
-            pairs = [(self.source, form) for form in plan.formats if form != WAV]
-        if not self.transcribes:
-            pairs = [
-                (target, form)
-                for target in self.targets
-                for form in plan.formats
-                if form != WAV or target not in self.unspoken
-            ] + pairs
+        pairs = [
+            (target, form)
+            for target in request.targets
+            for form in plan.formats
+            if form != WAV or request.speaks(target)
+        ]
+        if self.tells_source and not self.transcribes:
+            pairs += [(request.source or "", form) for form in plan.formats if form != WAV]
         return {
             (language, form): self.input.folder / f"{self.input.stem}.{language}.{form}"
             for language, form in pairs
         }
 
-    def request(self, plan: FilePlan, policy: object | None = None) -> StreamRequest:
-        """The stream this job asks of its engine, with a policy of that engine."""
-        request = StreamRequest(
-            source=self.source or None,
-            targets=self.targets,
-            task=Task.ASR if self.transcribes else Task.S2ST if self.speaks(plan) else Task.S2TT,
-            partials=plan.partials,
-            min_confidence=plan.min_confidence,
-            speakers=chosen_voices(plan.speakers, self.targets),
-            policy=policy,
-        )
-        return request.without_speech_of(self.unspoken)
-
     def fingerprint(self, plan: FilePlan) -> str:
         """Of everything but the input that shapes the outputs."""
+        assert self.request is not None
         shaping = asdict(plan) | {
             "event_records": None,
             "verbose": None,
@@ -113,9 +93,9 @@ class Job:
             "policy_values": {**plan.policy_values, "trace": None},
             "formats": sorted(plan.formats),
             "engine": self.engine,
-            "source": self.source,
-            "targets": sorted(self.targets),
-            "unspoken": sorted(self.unspoken),
+            "source": self.request.source,
+            "targets": sorted(self.request.targets),
+            "unspoken": sorted(t for t in self.request.targets if not self.request.speaks(t)),
             "version": version("s2st"),
         }
         words = json.dumps(shaping, default=str)

@@ -1,23 +1,30 @@
 """From options to what will run: inputs, languages, engines, one job for each recording."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from audio_io.errors import S2stError, UsageError
 from cli.file.command import FileOptions
 from cli.file.inputs import Input, InputOptions, find_inputs
 from cli.file.job import FORMATS, WAV, FilePlan, Job
-from cli.options.voices import check_voices, read_voices
 from cli.terminal.verbosity import is_verbose
+from engine.agent import Task
 from engine.errors import LanguageError
-from engine.languages import LANGUAGES, resolve_language
-from engine.registry import Choice, choose_engine
+from engine.registry.ask import (
+    DEFAULT_SOURCE,
+    EVERY,
+    NO_SPEECH,
+    Asked,
+    Called,
+    Wish,
+    ask,
+    check_voices,
+    named,
+    read_voices,
+)
 
-ANY_SOURCE = "auto"
-"""Leaves it to the engine which language is spoken."""
-DEFAULT_SOURCE = "eng"
-DEFAULT_TARGET = "eng"
-DEFAULT_TARGET_OF_ENGLISH = "spa"
+CALLED = Called(source="--src", targets="--tgt")
+SPEAKER = "--speaker"
 
 
 @dataclass(slots=True)
@@ -30,8 +37,6 @@ class Assembled:
     """What was chosen and why."""
     notices: list[str]
     """What must be known about the engines."""
-    errors: list[S2stError]
-    """Why jobs were refused."""
 
 
 def assemble(options: FileOptions) -> Assembled:
@@ -40,26 +45,24 @@ def assemble(options: FileOptions) -> Assembled:
     inputs = find_inputs(options.inputs, InputOptions(options.output, options.audio_root))
     if plan.raw_rate_hz is not None and all(item.path is not None for item in inputs):
         raise UsageError("--rate is for raw sound on standard input.", hint="Add the input `-`.")
-    assembled = Assembled(plan, [], [], [], [])
     if plan.trace == Path("-"):
         raise UsageError("--trace takes the name of a file, not -.")
     if plan.trace is not None and len(inputs) > 1:
         raise UsageError("--trace is of one recording.", hint="Name one input.")
-    asked = _Asked(options)
-    chosen: dict[tuple[str, tuple[str, ...]], Choice | S2stError] = {}
-    for item in inputs:
-        assembled.jobs.append(_job(item, asked, assembled, chosen))
-    if all(job.refusal for job in assembled.jobs):
+    planner = _Planner(options, plan)
+    jobs = [planner.job(item) for item in inputs]
+    if all(job.refusal for job in jobs):
         # Nothing can run: this is one error, not one for each recording.
-        raise assembled.errors[0]
-    check_voices(plan.speakers, [job.targets for job in assembled.jobs if not job.refusal])
-    for spec in [each.spec for each in chosen.values() if isinstance(each, Choice)]:
+        raise planner.errors[0]
+    targets = [job.request.targets for job in jobs if job.request is not None]
+    check_voices(plan.speakers, targets, SPEAKER)
+    used = {asked.spec.name: asked.spec for asked in planner.asked}
+    for spec in used.values():
         options.engine_options.refuse_what_means_nothing(spec)
-    if any(isinstance(each, Choice) for each in chosen.values()):
-        assembled.notes.extend(options.engine_options.notes)
-    used = {each.spec.name: each.spec for each in chosen.values() if isinstance(each, Choice)}
-    assembled.notices.extend(spec.notice for spec in used.values() if spec.notice)
-    return assembled
+    notes = [note for asked in planner.asked for note in asked.notes]
+    notes += options.engine_options.notes
+    notices = [spec.notice for spec in used.values() if spec.notice]
+    return Assembled(plan, jobs, list(dict.fromkeys(notes)), notices)
 
 
 def _plan(options: FileOptions) -> FilePlan:
@@ -89,7 +92,7 @@ def _plan(options: FileOptions) -> FilePlan:
             **options.engine_options.policy,
             **({"trace": True} if options.trace else {}),
         },
-        speakers=read_voices(options.engine_options.speakers),
+        speakers=read_voices(options.engine_options.speakers, SPEAKER),
         trace=options.trace,
         raw_rate_hz=options.raw_rate_hz,
         event_records=options.json,
@@ -107,113 +110,62 @@ def _require_stretch() -> None:
         )
 
 
-class _Asked:
-    """The languages of the command line and of the configuration."""
+class _Planner:
+    """Finds each recording's languages and engine; those of the same languages ask once."""
 
-    def __init__(self, options: FileOptions) -> None:
-        source = _source(options.source)
-        targets = tuple(dict.fromkeys(_language(target) for target in options.targets))
-        self.engine = options.engine
-        self.source = source if "source" in options.given else None
-        self.targets = targets if "targets" in options.given else ()
-        self.configured_source = source
-        self.configured_targets = targets
+    def __init__(self, options: FileOptions, plan: FilePlan) -> None:
+        self._options = options
+        self._plan = plan
+        self.errors: list[S2stError] = []
+        """Why jobs were refused."""
+        self._by_words: dict[tuple[str | None, str | None], Asked | S2stError] = {}
 
+    @property
+    def asked(self) -> list[Asked]:
+        return [each for each in self._by_words.values() if isinstance(each, Asked)]
 
-def _job(
-    item: Input,
-    asked: _Asked,
-    assembled: Assembled,
-    chosen: dict[tuple[str, tuple[str, ...]], Choice | S2stError],
-) -> Job:
-    """One recording's languages and engine. A row of a manifest may ask for what cannot be done;
-    that is this row's failure."""
-    source, targets, engine = asked.source, asked.targets, asked.engine
-    try:
-        if source is None and item.source:
-            source = _language(item.source)
-        if not targets and item.target:
-            targets = (_language(item.target),)
-    except S2stError as error:
-        return _refused(Job(item, engine, "", ()), error, assembled)
-    if source is None:
-        configured = asked.configured_source
-        source = DEFAULT_SOURCE if configured is None else configured
-        if source:
-            _note_once(f"--src not given: taking {_named(source)}", assembled.notes)
-    if not targets:
-        default = DEFAULT_TARGET_OF_ENGLISH if source == "eng" else DEFAULT_TARGET
-        targets = asked.configured_targets or (default,)
-        taken = " and ".join(_named(target) for target in targets)
-        _note_once(f"--tgt not given: taking {taken}", assembled.notes)
-    if len(targets) > 1:  # the transcript is written anyway
-        targets = tuple(target for target in targets if target != source)
-    job = Job(item, engine, source, targets)
-    if not job.outputs(assembled.plan):
-        text_only = UsageError(
-            f"{_named(source)} to itself is text only.", hint="Add srt or txt to --format."
+    def job(self, item: Input) -> Job:
+        """A row of a manifest may ask for what cannot be done; that is this row's failure."""
+        words = (item.source, item.target)
+        if words not in self._by_words:
+            try:
+                self._by_words[words] = ask(self._wish(*words))
+            except S2stError as error:
+                self._by_words[words] = error
+        found = self._by_words[words]
+        if isinstance(found, S2stError):
+            return self._refused(item, found)
+        spec, request = found.spec, found.request
+        job = Job(item, spec.name, request, "", spec.tells_source, spec.batches)
+        if job.outputs(self._plan):
+            return job
+        if request.task is Task.ASR:
+            seen: S2stError = UsageError(f"{named(request.targets[0])} to itself is text only.")
+        else:
+            names = " and ".join(map(named, request.targets))
+            seen = LanguageError(f"T{spec.title[1:]} only writes {names}.")
+        seen.hint = "Add srt or txt to --format."
+        return self._refused(item, seen)
+
+    def _wish(self, source: str | None, target: str | None) -> Wish:
+        """The command line wins over a row of a manifest, and a row over the configuration."""
+        options, plan = self._options, self._plan
+        named_targets = options.targets if "targets" in options.given else ()
+        return Wish(
+            CALLED,
+            source=(options.source if "source" in options.given else None) or source,
+            targets=named_targets or ((target,) if target else ()),
+            default_source=options.source or DEFAULT_SOURCE,
+            default_targets=options.targets,
+            engine=options.engine,
+            speak=EVERY if WAV in plan.formats else NO_SPEECH,
+            partials=plan.partials,
+            min_confidence=plan.min_confidence,
+            voices=plan.speakers,
+            load_options=plan.load_options,
+            policy=plan.policy_values,
         )
-        return _refused(job, text_only, assembled)
-    if (source, targets) not in chosen:
-        chosen[source, targets] = _choose(job, assembled)
-    choice = chosen[source, targets]
-    if isinstance(choice, S2stError):
-        return _refused(job, choice, assembled)
-    spec = choice.spec
-    job = replace(
-        job,
-        engine=spec.name,
-        tells_source=spec.tells_source,
-        batches=spec.batches,
-        unspoken=choice.unspoken,
-    )
-    if not job.outputs(assembled.plan):
-        names = " and ".join(_named(target) for target in choice.unspoken)
-        text_only = LanguageError(
-            f"T{spec.title[1:]} only writes {names}.", hint="Add srt or txt to --format."
-        )
-        return _refused(job, text_only, assembled)
-    return job
 
-
-def _refused(job: Job, error: S2stError, assembled: Assembled) -> Job:
-    assembled.errors.append(error)
-    return replace(job, refusal=str(error))
-
-
-def _choose(job: Job, assembled: Assembled) -> Choice | S2stError:
-    try:
-        plan = assembled.plan
-        choice = choose_engine(job.engine, job.request(plan), options=plan.load_options)
-        choice.spec.policy("file", plan.policy_values)  # says what it cannot do
-    except S2stError as error:
-        return error
-    notes = [f"engine: {choice.spec.name} ({choice.why})"]
-    for target in job.targets:
-        if target in choice.spec.remarks and not job.transcribes:
-            notes.append(f"{_named(target)}: {choice.spec.remarks[target]}")
-        if target in choice.unspoken:
-            notes.append(f"{_named(target)}: text only, {choice.spec.name} has no voice for it")
-    for note in notes:
-        _note_once(note, assembled.notes)
-    return choice
-
-
-def _source(text: str | None) -> str | None:
-    """None where none is given; empty where it is left to the engine."""
-    if text == ANY_SOURCE:
-        return ""
-    return _language(text) if text else None
-
-
-def _language(text: str) -> str:
-    return resolve_language(text).code
-
-
-def _named(code: str) -> str:
-    return f"{LANGUAGES[code].name} ({code})"
-
-
-def _note_once(note: str, notes: list[str]) -> None:
-    if note not in notes:
-        notes.append(note)
+    def _refused(self, item: Input, error: S2stError) -> Job:
+        self.errors.append(error)
+        return Job(item, self._options.engine, None, str(error))

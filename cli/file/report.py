@@ -132,7 +132,7 @@ class Reporter:
         if isinstance(event, SourceText) and not job.transcribes:
             self.note(f"{event.language}  {text}", faint=True)
             return
-        several = len(job.targets) > 1
+        several = job.request is not None and len(job.request.targets) > 1
         self._out(f"{event.language}\t{text}" if several else text)
 
     def _out(self, line: str) -> None:

@@ -17,7 +17,7 @@ from audio_io.wav import WavFile
 from audio_io.whole_file import WholeFile, remove_own_part, remove_stale_parts
 from cli.file.job import WAV, FilePlan, Job
 from cli.file.journal import NEVER_FINISHED, Journal, Record, digest
-from engine.agent import Agent, StreamRequest
+from engine.agent import Agent
 from engine.events import (
     AudioLost,
     EngineTrace,
@@ -29,7 +29,7 @@ from engine.events import (
     TargetText,
     UtteranceEnded,
 )
-from engine.registry import EngineSpec, choose_engine
+from engine.registry import EngineSpec, find_engine
 from engine.session import Session
 from engine.speaking.pacing import OneAfterAnother, Timeline
 from engine.stepper import DirectStepper, Stepper
@@ -86,7 +86,7 @@ class Translator:
 
     def stepper_for(self, job: Job) -> Stepper:
         """The way to the engine of a job, which is loaded now."""
-        return self._engine(job, job.request(self._plan)).stepper
+        return self._engine(job).stepper
 
     def do(
         self,
@@ -103,13 +103,12 @@ class Translator:
         and leaves nothing half written then.
         """
         started_s = time.monotonic()
-        request = job.request(self._plan)
+        assert job.request is not None
         outcome = Outcome()
         with ExitStack() as stack:
             stack.callback(abandon, job, self._plan)
-            engine = self._engine(job, request)
+            engine = self._engine(job)
             spec = engine.spec
-            request = job.request(self._plan, spec.policy("file", self._plan.policy_values))
             source = self._open(job, spec)
             stack.callback(source.close)
             opened(source.duration_s)
@@ -121,7 +120,7 @@ class Translator:
             session = Session(
                 outputs.keep_original(source),
                 engine.stepper,
-                request,
+                job.request,
                 voices=outputs.voices,
                 listeners=[
                     lambda stamped: _count(stamped, outcome, outputs),
@@ -145,10 +144,10 @@ class Translator:
         outcome.elapsed_s = time.monotonic() - started_s
         return outcome
 
-    def _engine(self, job: Job, request: StreamRequest) -> "_Engine":
+    def _engine(self, job: Job) -> "_Engine":
         if job.engine not in self._engines:
             options = self._plan.load_options
-            spec = choose_engine(job.engine, request, options=options).spec
+            spec = find_engine(job.engine, options)
             try:
                 agent = spec.load(options)
                 self._engines[job.engine] = _Engine(spec, agent, self._stepper(agent))

@@ -27,7 +27,7 @@ from cli.live.output import (
     say,
 )
 from cli.live.output_check import start_check
-from cli.live.plan import LivePlan, plan_live, without_speech
+from cli.live.plan import LivePlan, as_text_only, plan_live
 from cli.live.record import Recorder
 from cli.live.session import HappeningQueue, LiveSession
 from cli.terminal.keys import Key, is_terminal
@@ -63,7 +63,7 @@ def run_live(options: LiveOptions) -> int:
     devices = find_devices(plan)
     signals = Signals()
     if plan.spoken is not None and devices.output is None:
-        plan = without_speech(plan)
+        plan = as_text_only(plan)
         say("This machine has no speaker: there is only text.")
     with ExitStack() as stack:
         stepper = ProcessStepper(

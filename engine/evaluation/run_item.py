@@ -19,7 +19,7 @@ from engine.agent import Agent, StreamRequest, Task
 from engine.errors import EngineError
 from engine.evaluation.instances import SpeechInstance, TextInstance
 from engine.metrics.result import Item, ItemResult
-from engine.registry import EngineSpec, LoadOptions, choose_engine
+from engine.registry import EngineSpec, LoadOptions, find_engine
 from engine.simuleval.process import AgentProcess, ForeignAgentConfig
 
 
@@ -168,7 +168,7 @@ def open_engine(config: RunConfig) -> Iterator[tuple[EngineSpec, Agent[Any, Any,
     """Load the engine, and end it afterwards."""
     choice = config.agent
     options = choice.load_options
-    spec = choose_engine(choice.engine, choice.request, options=options).spec
+    spec = find_engine(choice.engine, options)
     use_threads(config.threads)
     engine = spec.load(options)
     use_threads(config.threads)

@@ -10,6 +10,7 @@ from engine.registry.choose import (
     choose_engine,
     describe,
     engines,
+    find_engine,
     models,
 )
 from engine.registry.spec import (
@@ -40,5 +41,6 @@ __all__ = [
     "choose_engine",
     "describe",
     "engines",
+    "find_engine",
     "models",
 ]

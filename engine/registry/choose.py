@@ -73,6 +73,17 @@ def models() -> dict[str, ModelSpec]:
     return found
 
 
+def find_engine(name: str, options: LoadOptions) -> EngineSpec:
+    """The engine of this name, which was chosen before, maybe by another process. Raises
+    `UnknownEngineError` where it is not here."""
+    if options.agent is not None:
+        return AGENT.load()(options)  # type: ignore[no-any-return]
+    for spec in engines():
+        if spec.name == name:
+            return spec
+    raise UnknownEngineError(f"No engine is called '{name}'.")
+
+
 def choose_engine(
     name: str,
     request: StreamRequest,

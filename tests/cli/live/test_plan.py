@@ -10,7 +10,7 @@ from audio_io.cut import CutSource
 from audio_io.errors import UsageError
 from cli.live.command import LiveOptions
 from cli.live.ends import Ends, Loudness
-from cli.live.plan import LivePlan, plan_live, without_speech
+from cli.live.plan import LivePlan, as_text_only, plan_live
 from cli.live.session import HappeningQueue, LiveSession
 from engine.agent import Task
 from engine.errors import EngineError, LanguageError, UnknownEngineError
@@ -123,7 +123,7 @@ def test_partial_words_are_asked_for_where_they_are_shown() -> None:
 @pytest.mark.parametrize(("targets", "task"), [(("spa", "cat"), Task.S2TT), (("eng",), Task.ASR)])
 def test_without_speech_the_same_is_written(targets: tuple[str, ...], task: Task) -> None:
     plan = planned(*targets)
-    silent = without_speech(plan)
+    silent = as_text_only(plan)
     assert silent.spoken is None
     assert silent.request == replace(plan.request, spoken=(), task=task)
     assert (silent.spec, silent.options, silent.swapped) == (plan.spec, plan.options, None)
@@ -132,7 +132,7 @@ def test_without_speech_the_same_is_written(targets: tuple[str, ...], task: Task
 def test_without_speech_the_other_direction_is_silent_too() -> None:
     plan = planned("spa")
     around = replace(plan.request, source="spa", targets=("eng",), spoken=("eng",))
-    silent = without_speech(replace(plan, swapped=around))
+    silent = as_text_only(replace(plan, swapped=around))
     assert silent.swapped == replace(around, spoken=(), task=Task.S2TT)
 
 
