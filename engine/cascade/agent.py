@@ -21,14 +21,12 @@ from engine.errors import LanguageError
 from engine.events import (
     Event,
     SourceText,
-    SpeechDropped,
-    TargetAudio,
     TargetText,
     UtteranceEnded,
     Word,
 )
-from engine.languages import written_without_spaces
-from engine.text.unclear import mark_unclear, mostly_unclear
+from engine.text.output import Output, Span
+from engine.text.unclear import mark_unclear
 
 HOP_MS = 100
 """Partial text is looked at this often."""
@@ -36,12 +34,11 @@ HOP_MS = 100
 
 @dataclass(slots=True)
 class CascadeState:
-    request: StreamRequest
+    output: Output
     policy: CascadePolicy
     source: str
     recognizer: Any
     """The recogniser's own memory."""
-    controls: StreamControls = field(default_factory=StreamControls)
     utterance: int = 0
     """Number of the open utterance, or of the next one."""
     start_sample: int | None = None
@@ -54,10 +51,6 @@ class CascadeState:
     """Whether the open utterance goes on with the sentence before, which was cut."""
     partial: str = ""
     """The partial text shown last."""
-    written: set[str] = field(default_factory=set)
-    """Languages in which something was committed."""
-    spoken_samples: dict[str, int] = field(default_factory=dict)
-    """Length of the speech so far, by target."""
 
 
 class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
@@ -88,10 +81,14 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
                 ):
                     raise LanguageError(f"The cascade has no voice for '{target}'.")
                 self._translator.start(target)  # loads while the recogniser does
-        return CascadeState(request, policy, source, self._recognizer.new_state(source))
+        rate_hz = 0 if self._synthesizer is None else self._synthesizer.sample_rate_hz
+        asked = request.min_confidence
+        least = DEFAULT_MIN_CONFIDENCE if asked is None else asked
+        output = Output(request, rate_hz, request.targets, min_confidence=least)
+        return CascadeState(output, policy, source, self._recognizer.new_state(source))
 
     def control(self, controls: StreamControls, state: CascadeState) -> None:
-        state.controls = controls
+        state.output.controls = controls
 
     def release(self, state: CascadeState) -> None:
         self._recognizer.release(state.recognizer)
@@ -123,10 +120,10 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
 
     def _listen(self, samples: Samples, state: CascadeState) -> Iterator[Event]:
         """The streaming pass, if anybody wants what comes of it."""
-        if not state.request.partials and state.policy.whole_pass:
+        if not state.output.request.partials and state.policy.whole_pass:
             return
         words = self._recognizer.hear(samples, state.recognizer)
-        if state.request.partials:
+        if state.output.request.partials:
             yield from self._show_partial(words, state)
 
     def _recognize(self, state: CascadeState) -> Sequence[Word]:
@@ -141,15 +138,13 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
             return
         state.partial = text
         start_s, end_s = self._seconds(state, 0), self._seconds(state, len(state.sound))
-        yield SourceText(
-            state.utterance, state.source, _joined(text, state.source, state), start_s, end_s, False
-        )
+        output = state.output
+        text_so_far = output.spaced(text, state.source)
+        yield SourceText(state.utterance, state.source, text_so_far, start_s, end_s, False)
         for target in self._targets(state):
             assert self._translator is not None
             translation = self._translator.translate(text, target) if text else ""
-            yield TargetText(
-                state.utterance, target, _joined(translation, target, state), start_s, end_s, False
-            )
+            yield output.partial(Span(state.utterance, start_s, end_s), target, translation)
 
     def _cut(self, state: CascadeState) -> Iterator[Event]:
         """Commit the beginning of an utterance that goes on; its tail opens the next one."""
@@ -188,15 +183,14 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
         if not words:
             yield UtteranceEnded(utterance, start_s, end_s)
             return
-        threshold = _min_confidence(state.request)
+        output = state.output
         timed = [Word(w.text, start_s + w.start_s, start_s + w.end_s, w.confidence) for w in words]
-        shown, text = as_sentence(
-            mark_unclear(timed, threshold), begins=not state.continues, ends=ends
-        )
+        clear = mark_unclear(timed, output.min_confidence)
+        shown, text = as_sentence(clear, begins=not state.continues, ends=ends)
         measured = [word.confidence for word in words if word.confidence is not None]
         confidence = sum(measured) / len(measured) if measured else None
         start_s, end_s = shown[0].start_s, shown[-1].end_s
-        heard = _committed(text, state.source, state)
+        heard = output.committed(text, state.source)
         yield SourceText(
             utterance, state.source, heard, start_s, end_s, True, confidence, words=shown
         )
@@ -204,43 +198,34 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
         for target in self._targets(state):
             assert self._translator is not None
             translation = self._translator.translate(text, target)
-            joined = _committed(translation, target, state)
+            joined = output.committed(translation, target)
             written.append(TargetText(utterance, target, joined, start_s, end_s, True))
             yield written[-1]
-        unclear = mostly_unclear(words, threshold)
+        span = Span(utterance, start_s, end_s)
         for target_text in written:
-            if not state.request.speaks(target_text.language):
+            if not output.request.speaks(target_text.language):
                 continue
-            if unclear:
-                reason = "most of it was unclear"
-                target = target_text.language
-                yield SpeechDropped(utterance, target, start_s, end_s, reason)
+            dropped = output.unspeakable(span, target_text.language, words)
+            if dropped is not None:
+                yield dropped
             else:
-                yield from self._speak(target_text, state)
+                yield from self._speak(target_text.text, target_text.language, span, output)
         yield UtteranceEnded(utterance, start_s, end_s)
 
-    def _speak(self, text: TargetText, state: CascadeState) -> Iterator[Event]:
+    def _speak(self, text: str, target: str, span: Span, output: Output) -> Iterator[Event]:
         assert self._synthesizer is not None  # `new_state` asked for it
-        spoken = speakable(text.text)
+        spoken = speakable(text)
         if not spoken:
             return
-        target = text.language
-        speaker = state.request.speakers.get(target)
-        for samples in self._synthesizer.speak(spoken, target, speaker):
-            first = state.spoken_samples.get(target, 0)
-            state.spoken_samples[target] = first + len(samples)
-            chunk = AudioChunk(samples, self._synthesizer.sample_rate_hz, first)
-            yield TargetAudio(text.utterance, target, chunk, text.start_s, text.end_s)
+        for samples in self._synthesizer.speak(spoken, target, output.request.speakers.get(target)):
+            yield output.speech(span, target, samples)
 
     @property
     def _rate(self) -> int:
         return self._recognizer.sample_rate_hz
 
     def _targets(self, state: CascadeState) -> tuple[str, ...]:
-        if state.request.task is Task.ASR:
-            return ()
-        wanted = state.controls.targets
-        return tuple(t for t in state.request.targets if wanted is None or t in wanted)
+        return () if state.output.request.task is Task.ASR else state.output.wanted()
 
     def _seconds(self, state: CascadeState, sample: int) -> float:
         """Source time of a sample of the open utterance."""
@@ -248,24 +233,6 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
         return (state.start_sample + sample) / self._rate
 
 
-def _min_confidence(request: StreamRequest) -> float:
-    asked = request.min_confidence
-    return DEFAULT_MIN_CONFIDENCE if asked is None else asked
-
-
 def _end_sample(state: CascadeState) -> int:
     assert state.start_sample is not None
     return state.start_sample + len(state.sound) + len(state.unheard)
-
-
-def _joined(text: str, language: str, state: CascadeState) -> str:
-    """`text` with the space that joins it to what was committed before."""
-    if not text or language not in state.written or written_without_spaces(language):
-        return text
-    return f" {text}"
-
-
-def _committed(text: str, language: str, state: CascadeState) -> str:
-    joined = _joined(text, language, state)
-    state.written.add(language)
-    return joined

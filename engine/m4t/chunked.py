@@ -22,13 +22,11 @@ from engine.layers.features import RATE_HZ
 from engine.m4t.batches import told_of_memory
 from engine.m4t.clauses import Clause
 from engine.m4t.config import RING_S, M4tPolicy
-from engine.m4t.loading import M4tModel
 from engine.m4t.merging import seam
-from engine.m4t.output import Output, Span, open_output
 from engine.m4t.speaking import speak
 from engine.m4t.translating import Stretch, Translation, translate_one
 from engine.m4t.utterances import UtteranceAgent, UtteranceState
-from engine.m4t.words import SpelledWord
+from engine.text.output import Output, Span, SpelledWord
 
 CONTEXT_WORDS = 8
 """Committed words that the next window is compared with."""
@@ -76,13 +74,10 @@ class ChunkedState(UtteranceState):
 class ChunkedAgent(UtteranceAgent[ChunkedState]):
     """A window that is nothing but noise says nothing."""
 
-    def __init__(self, model: M4tModel) -> None:
-        self._model = model
-
     def new_state(self, request: StreamRequest) -> ChunkedState:
         policy = request.policy
         assert isinstance(policy, M4tPolicy)
-        return ChunkedState(open_output(self._model, request), policy=policy)
+        return ChunkedState(self._output(request), policy=policy)
 
     def _begin(self, state: ChunkedState) -> None:
         assert state.start_sample is not None

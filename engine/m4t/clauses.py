@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from engine.m4t.words import Pieces, SpelledWord
+from engine.m4t.words import Pieces
+from engine.text.output import SpelledWord
 
 ENDS = frozenset(".,;:!?…。，、；：！？।॥؟،؛")
 """Marks that end a clause, in the scripts the model writes."""

@@ -11,10 +11,9 @@ from engine.errors import EngineError
 from engine.events import Event
 from engine.layers.features import RATE_HZ
 from engine.m4t.config import M4tPolicy
-from engine.m4t.loading import M4tModel
-from engine.m4t.output import Output, Span, open_output
 from engine.m4t.translating import Stretch, Translation, translate
 from engine.m4t.utterances import UtteranceAgent, UtteranceState
+from engine.text.output import Output, Span
 
 MOST_S = 30
 """The model leaves out what comes later. A voice detector in front cuts sooner, and at pauses."""
@@ -41,13 +40,10 @@ class CompleteAgent(UtteranceAgent[CompleteState]):
 
     most_samples = MOST_S * RATE_HZ
 
-    def __init__(self, model: M4tModel) -> None:
-        self._model = model
-
     def new_state(self, request: StreamRequest) -> CompleteState:
         policy = request.policy
         assert isinstance(policy, M4tPolicy)
-        return CompleteState(open_output(self._model, request), policy=policy)
+        return CompleteState(self._output(request), policy=policy)
 
     def step(self, item: AudioChunk, state: CompleteState) -> Iterator[Event]:
         [events] = self.step_many([(item, state)])

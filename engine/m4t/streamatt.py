@@ -37,11 +37,9 @@ from engine.m4t.features import (
 )
 from engine.m4t.greedy import GreedyConfig, Hypothesis, hypothesis
 from engine.m4t.history import Step, take
-from engine.m4t.loading import M4tModel
-from engine.m4t.output import Span, open_output
 from engine.m4t.speaking import speak
 from engine.m4t.utterances import UtteranceAgent, UtteranceState
-from engine.m4t.words import joined
+from engine.text.output import Span, joined
 
 JUDGED = RATE_HZ // 2
 """Samples from which noise is told."""
@@ -101,9 +99,6 @@ class StreamAttState(UtteranceState):
 class StreamAttAgent(UtteranceAgent[StreamAttState]):
     """Text and speech of an utterance come while it is heard, and are never taken back."""
 
-    def __init__(self, model: M4tModel) -> None:
-        self._model = model
-
     def new_state(self, request: StreamRequest) -> StreamAttState:
         policy = request.policy
         assert isinstance(policy, M4tPolicy)
@@ -113,7 +108,7 @@ class StreamAttAgent(UtteranceAgent[StreamAttState]):
                 f"This model's decoder has the layers 0 to {layers - 1}; there is no "
                 f"attention_layer {policy.attention_layer}."
             )
-        return StreamAttState(open_output(self._model, request), policy=policy)
+        return StreamAttState(self._output(request), policy=policy)
 
     def _begin(self, state: StreamAttState) -> None:
         assert state.start_sample is not None

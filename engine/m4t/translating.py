@@ -19,8 +19,8 @@ from engine.m4t.encoding import encode
 from engine.m4t.features import LEAST_SAMPLES, whole_features
 from engine.m4t.loading import M4tModel
 from engine.m4t.speaking import speak
-from engine.m4t.words import SpelledWord
 from engine.m4t.writing import Job, Search, read_back, search
+from engine.text.output import SpelledWord
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from audio_io.chunk import AudioChunk, Boundary, Samples
-from engine.agent import Agent, StreamControls
+from engine.agent import Agent, StreamControls, StreamRequest
 from engine.events import Event, UtteranceEnded
 from engine.layers.features import RATE_HZ
-from engine.m4t.output import Output, Span
+from engine.m4t.loading import M4tModel
+from engine.text.output import Output, Span, open_output
 
 
 @dataclass(slots=True)
@@ -39,6 +40,15 @@ class UtteranceAgent(Agent[AudioChunk, Event, State], Generic[State]):
 
     most_samples: int = sys.maxsize
     """An utterance that gets this long is ended, and the next one goes on."""
+
+    def __init__(self, model: M4tModel) -> None:
+        self._model = model
+
+    def _output(self, request: StreamRequest) -> Output:
+        """The output of a new stream. Raises `LanguageError`."""
+        voices = range(self._model.speakers)
+        known = dict.fromkeys(self._model.voices, voices)
+        return open_output(request, self._model.languages, known, RATE_HZ)
 
     def control(self, controls: StreamControls, state: State) -> None:
         state.output.controls = controls

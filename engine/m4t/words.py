@@ -4,25 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.languages import written_without_spaces
+from engine.text.output import SpelledWord
 
 SPACE = "▁"
 """SentencePiece's sign for a space in front of a word."""
 UNKNOWN = 1
 EOS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class SpelledWord:
-    """One word, or one piece of a language written without spaces."""
-
-    text: str
-    """Without spaces."""
-    confidence: float
-    """Mean probability of its tokens."""
-    place: int = 0
-    """Where its tokens begin in the stretch that was spelled."""
-    count: int = 0
-    """How many they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +55,3 @@ class Pieces:
                 sure = sum(probabilities[place] for place in group) / len(group)
                 words.append(SpelledWord(text, sure, group[0], group[-1] - group[0] + 1))
         return words
-
-
-def joined(words: Sequence[str], language: str) -> str:
-    """Words as text, with the spaces of the language."""
-    return ("" if written_without_spaces(language) else " ").join(words)

@@ -1,25 +1,20 @@
 """SeamlessStreaming as an agent: utterances in, words and speech out while they are heard."""
 
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 
 from audio_io.chunk import AudioChunk, Boundary, Samples, silence
-from engine.agent import Agent, StreamControls, StreamRequest, Task
-from engine.errors import EngineError, LanguageError
+from engine.agent import Agent, StreamControls, StreamRequest
+from engine.errors import EngineError
 from engine.events import (
     EngineTrace,
     Event,
-    SourceText,
-    TargetAudio,
-    TargetText,
     UtteranceEnded,
-    Word,
 )
-from engine.languages import language_name, written_without_spaces
 from engine.layers.features import RATE_HZ
 from engine.seamless.config import DEFAULT_POLICY, StreamingPolicy
 from engine.seamless.loading import SeamlessModel
@@ -31,8 +26,8 @@ from engine.seamless.utterance import (
     UtteranceState,
     step_utterances,
 )
-from engine.seamless.words import SpelledWord, WordSpeller
-from engine.text.unclear import mark_unclear
+from engine.seamless.words import WordSpeller
+from engine.text.output import Output, Span, SpelledWord, open_output
 
 RELAXED_MS = 1000.0
 """Speech that may wait before the next is made faster."""
@@ -55,20 +50,13 @@ class _Open:
 
 @dataclass(slots=True)
 class SeamlessState:
-    request: StreamRequest
+    output: Output
     policy: StreamingPolicy
-    languages: tuple[str, ...]
-    """What is written: the targets, or the source where it is transcribed."""
-    speakers: Mapping[str, int]
-    controls: StreamControls = field(default_factory=StreamControls)
     utterance: int = 0
     open: _Open | None = None
     unheard: Samples = field(default_factory=lambda: silence(0))
     """Samples that do not fill a segment yet."""
     next_sample: int = 0
-    written: set[str] = field(default_factory=set)
-    """Languages in which something was committed."""
-    spoken_samples: dict[str, int] = field(default_factory=dict)
 
 
 _Steps: TypeAlias = Generator[Event | Segment, dict[str, Said] | None, None]
@@ -85,34 +73,14 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
         policy = request.policy or DEFAULT_POLICY
         if not isinstance(policy, StreamingPolicy):
             raise TypeError(f"seamless takes a StreamingPolicy, not {type(policy).__name__}")
-        languages = request.targets
-        if request.task is Task.ASR:
-            languages = (request.source or request.targets[0],)
-        known = self._model.config.text_languages
-        for language in languages:
-            if language not in known:
-                raise LanguageError(f"This model does not write {language_name(language)}.")
-        return SeamlessState(request, policy, languages, self._speakers(request))
-
-    def _speakers(self, request: StreamRequest) -> dict[str, int]:
-        """The voice of each target that is spoken."""
-        voices = self._model.config.vocoder_speaker_index
-        speakers = {}
-        for target in request.targets:
-            if not request.speaks(target):
-                continue
-            if target not in voices:
-                raise LanguageError(
-                    f"This model does not speak {language_name(target)}; it only writes it.",
-                    hint="Ask for text only: --format srt,txt, or --speak none live.",
-                )
-            speakers[target] = _voice(request.speakers.get(target), voices[target])
-        return speakers
+        config = self._model.config
+        output = open_output(request, config.text_languages, config.vocoder_speaker_index, RATE_HZ)
+        return SeamlessState(output, policy)
 
     def measure(self, request: StreamRequest) -> float | None:
         """On a second of noise, some seconds into an utterance."""
         state = self.new_state(request)
-        utterance = UtteranceState({language: TargetState() for language in state.languages})
+        utterance = UtteranceState({language: TargetState() for language in state.output.languages})
         chance = np.random.default_rng(0)
         size = RATE_HZ * state.policy.segment_ms // 1000
         steps = max(1, round(RATE_HZ / size))
@@ -122,7 +90,7 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
         taken_s = []
         for number in range(steps + 1):
             begun_s = time.perf_counter()
-            segment = Segment(utterance, sound[:size], state.policy, False, state.speakers)
+            segment = Segment(utterance, sound[:size], state.policy, False, state.output.speakers)
             [said] = step_utterances(self._model, [segment])
             if isinstance(said, EngineError):
                 raise said
@@ -131,7 +99,7 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
         return sum(taken_s) / (steps * size / RATE_HZ)
 
     def control(self, controls: StreamControls, state: SeamlessState) -> None:
-        state.controls = controls
+        state.output.controls = controls
 
     def step(self, chunk: AudioChunk, state: SeamlessState) -> Iterator[Event]:
         steps = self._take(chunk, state)
@@ -189,12 +157,7 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
             yield from self._finish(state)
 
     def _begin(self, sample: int, state: SeamlessState) -> None:
-        wanted = state.controls.targets
-        languages = [
-            language
-            for language in state.languages
-            if wanted is None or language in wanted or state.request.task is Task.ASR
-        ]
+        languages = state.output.wanted()
         state.open = _Open(
             sample,
             UtteranceState({language: TargetState() for language in languages}),
@@ -221,19 +184,17 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
             samples,
             state.policy,
             finished,
-            state.speakers,
-            {language: _hurry(language, state.controls) for language in state.speakers},
+            state.output.speakers,
+            {each: _hurry(each, state.output.controls) for each in state.output.speakers},
         )
         assert said is not None
         heard_s = (opened.start_sample + opened.state.heard_samples) / RATE_HZ
         for language, each in said.items():
             committed_s = opened.committed_s[language]
-            yield from self._write(language, each, state, committed_s, heard_s, finished)
+            span = Span(state.utterance, committed_s, heard_s)
+            yield from self._write(language, each, state, span, finished)
             if each.samples is not None and len(each.samples):
-                first = state.spoken_samples.get(language, 0)
-                state.spoken_samples[language] = first + len(each.samples)
-                sound = AudioChunk(each.samples, RATE_HZ, first)
-                yield TargetAudio(state.utterance, language, sound, committed_s, heard_s)
+                yield state.output.speech(span, language, each.samples)
             if each.trace is not None:
                 yield EngineTrace(state.utterance, language, committed_s, heard_s, each.trace)
             if each.turn is not None and each.turn.written:
@@ -244,8 +205,7 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
         language: str,
         said: Said,
         state: SeamlessState,
-        start_s: float,
-        end_s: float,
+        span: Span,
         finished: bool,
     ) -> Iterator[Event]:
         assert state.open is not None
@@ -256,18 +216,11 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
             words = speller.take(said.turn.written, _sureness(said.turn, finished))
         if finished:
             words += speller.finish()
-        kind = SourceText if state.request.task is Task.ASR else TargetText
-        if words:
-            timed = [Word(word.text, start_s, end_s, word.confidence) for word in words]
-            shown = mark_unclear(timed, state.request.min_confidence or 0.0)
-            space = "" if written_without_spaces(language) else " "
-            text = _joined(space.join(word.text for word in shown), language, state)
-            state.written.add(language)
-            sure = sum(word.confidence for word in words) / len(words)
-            yield kind(state.utterance, language, text, start_s, end_s, True, sure, shown)
-        if state.request.partials and speller.partial and (words or speller.partial != before):
-            text = _joined(speller.partial, language, state)
-            yield kind(state.utterance, language, text, start_s, end_s, False)
+        output = state.output
+        if text := output.text(span, language, words):
+            yield text
+        if output.request.partials and speller.partial and (words or speller.partial != before):
+            yield output.partial(span, language, speller.partial)
 
 
 def _sureness(turn: Turn, finished: bool) -> list[float]:
@@ -292,20 +245,3 @@ def _hurry(language: str, controls: StreamControls) -> float:
     queued_ms = controls.queued_ms.get(language, 0.0)
     behind_s = max(0.0, queued_ms - RELAXED_MS) / 1000
     return max(FASTEST, 1.0 - 0.1 * behind_s)
-
-
-def _joined(text: str, language: str, state: SeamlessState) -> str:
-    """`text` with the space that joins it to what was committed before."""
-    if not text or language not in state.written or written_without_spaces(language):
-        return text
-    return f" {text}"
-
-
-def _voice(asked: str | None, voices: tuple[int, ...]) -> int:
-    """A voice by its number in the model; the language's first one where none is asked for."""
-    if asked is None:
-        return voices[0]
-    if asked not in map(str, voices):
-        known = ", ".join(map(str, voices))
-        raise LanguageError(f"No speaker is called '{asked}'.", hint=f"There is: {known}.")
-    return int(asked)

@@ -5,15 +5,7 @@ from dataclasses import dataclass, field
 
 from engine.languages import written_without_spaces
 from engine.seamless.tokens import SPACE, TextPieces
-
-
-@dataclass(frozen=True, slots=True)
-class SpelledWord:
-    """One whole word, or one piece of a language written without spaces."""
-
-    text: str
-    """Without spaces."""
-    confidence: float
+from engine.text.output import SpelledWord
 
 
 @dataclass(slots=True)

@@ -17,10 +17,11 @@ from audio_io.chunk import AudioChunk, Boundary, Samples, silence
 from audio_io.resample import StreamResampler
 from engine.agent import Agent, StreamRequest, Task
 from engine.errors import EngineError, LanguageError
-from engine.events import Event, SourceText, TargetAudio, TargetText, UtteranceEnded
-from engine.languages import LANGUAGES, written_without_spaces
+from engine.events import Event, SourceText, TargetText, UtteranceEnded
+from engine.languages import LANGUAGES
 from engine.registry import EngineSpec, LoadOptions, Missing
 from engine.simuleval.process import AgentDescription, AgentProcess, ForeignAgentConfig, Written
+from engine.text.output import Output, Span
 
 QUIET_S = 2.0
 """Source time without a word of the agent that ends an utterance; also how far before its first
@@ -46,7 +47,7 @@ class ForeignEngineConfig:
 
 @dataclass(slots=True)
 class ForeignState:
-    request: StreamRequest
+    output: Output
     language: str
     """Of what the agent writes."""
     process: AgentProcess | None
@@ -71,14 +72,10 @@ class ForeignState:
     """Source time up to which everything is written: the end of the last span."""
     after_quiet: bool = False
     """Whether the last utterance ended because nothing was written any more."""
-    has_text: bool = False
-    """Whether text was written, so that more of it needs a space."""
     resampler: StreamResampler | None = None
     """Of the open utterance's speech; None before it."""
     resampled_hz: int = 0
     """Rate of the speech that the resampler takes."""
-    spoken_samples: int = 0
-    """Length of the speech handed on so far."""
 
     @property
     def sent_s(self) -> float:
@@ -112,7 +109,8 @@ class ForeignAgent(Agent[AudioChunk, Event, ForeignState]):
         except BaseException:
             self._give_back(process)
             raise
-        return ForeignState(request, language, process)
+        output = Output(request, self._config.output_rate_hz, (language,))
+        return ForeignState(output, language, process)
 
     def step(self, chunk: AudioChunk, state: ForeignState) -> Iterator[Event]:
         if not state.sample_rate_hz:
@@ -189,7 +187,7 @@ class ForeignAgent(Agent[AudioChunk, Event, ForeignState]):
     def _send_whole(self, state: ForeignState) -> Iterator[Event]:
         """Every whole segment. Without hurry one is held back: it may be the last, and says so."""
         size = math.ceil(self._config.segment_ms / 1000 * state.sample_rate_hz)
-        kept = 0 if state.request.live else 1
+        kept = 0 if state.output.request.live else 1
         while len(state.unsent) >= size + kept:
             segment, state.unsent = state.unsent[:size], state.unsent[size:]
             yield from self._send(segment, state, finished=False)
@@ -226,7 +224,7 @@ class ForeignAgent(Agent[AudioChunk, Event, ForeignState]):
 
     def _say(self, parts: list[Written], state: ForeignState) -> Iterator[Event]:
         """Events of what the agent wrote in one answer; all of them share its span."""
-        request, language = state.request, state.language
+        request, language = state.output.request, state.language
         texts = [part.text.strip() for part in parts if part.text]
         texts = [text for text in texts if text]
         speech = [part for part in parts if part.samples is not None and request.speaks(language)]
@@ -240,10 +238,7 @@ class ForeignAgent(Agent[AudioChunk, Event, ForeignState]):
         state.covered_s = end_s
         kind = SourceText if request.task is Task.ASR else TargetText
         for text in texts:
-            joined = text
-            if state.has_text and not written_without_spaces(language):
-                joined = f" {text}"
-            state.has_text = True
+            joined = state.output.committed(text, language)
             yield kind(state.utterance, language, joined, start_s, end_s, True)
         for part in speech:
             assert part.samples is not None
@@ -256,11 +251,9 @@ class ForeignAgent(Agent[AudioChunk, Event, ForeignState]):
     def _speak(
         self, samples: Samples, start_s: float, end_s: float, state: ForeignState
     ) -> Iterator[Event]:
-        if not len(samples):
-            return
-        chunk = AudioChunk(samples, self._config.output_rate_hz, state.spoken_samples)
-        state.spoken_samples += len(samples)
-        yield TargetAudio(state.utterance, state.language, chunk, start_s, end_s)
+        if len(samples):
+            span = Span(state.utterance, start_s, end_s)
+            yield state.output.speech(span, state.language, samples)
 
     def _flush(self, start_s: float, end_s: float, state: ForeignState) -> Iterator[Event]:
         """What the resampler still holds."""

@@ -23,9 +23,8 @@ def mark_unclear(words: Sequence[Word], min_confidence: float) -> tuple[Word, ..
     return tuple(marked)
 
 
-def mostly_unclear(words: Sequence[Word], min_confidence: float) -> bool:
+def mostly_unclear(confidences: Sequence[float | None], min_confidence: float) -> bool:
     """Whether more than half of the words are below the confidence."""
-    unclear = sum(
-        word.confidence is not None and word.confidence < min_confidence for word in words
+    return 2 * sum(sure is not None and sure < min_confidence for sure in confidences) > len(
+        confidences
     )
-    return 2 * unclear > len(words)

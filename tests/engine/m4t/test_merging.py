@@ -8,7 +8,7 @@ from torch import zeros
 
 from engine.m4t.chunked import HeardWord, MergedWords, advance
 from engine.m4t.merging import seam
-from engine.m4t.words import SpelledWord
+from engine.text.output import SpelledWord
 
 
 @pytest.mark.parametrize(

@@ -33,4 +33,4 @@ def test_a_threshold_of_zero_keeps_every_word() -> None:
 def test_mostly_unclear_means_more_than_half_of_the_words(
     sure: list[float], expected: bool
 ) -> None:
-    assert mostly_unclear(said(*[("a", value) for value in sure]), 0.3) is expected
+    assert mostly_unclear(sure, 0.3) is expected

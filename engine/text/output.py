@@ -1,6 +1,6 @@
 """From words and sound to the events of one stream."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from audio_io.chunk import AudioChunk, Samples
@@ -8,10 +8,21 @@ from engine.agent import StreamControls, StreamRequest, Task
 from engine.errors import LanguageError
 from engine.events import SourceText, SpeechDropped, TargetAudio, TargetText, Word
 from engine.languages import language_name, written_without_spaces
-from engine.layers.features import RATE_HZ
-from engine.m4t.loading import M4tModel
-from engine.m4t.words import SpelledWord, joined
 from engine.text.unclear import UNCLEAR, mark_unclear, mostly_unclear
+
+
+@dataclass(frozen=True, slots=True)
+class SpelledWord:
+    """One word, or one piece of a language written without spaces."""
+
+    text: str
+    """Without spaces."""
+    confidence: float
+    """Mean probability of its tokens."""
+    place: int = 0
+    """Where its tokens begin in the stretch that was spelled."""
+    count: int = 0
+    """How many they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +39,14 @@ class Output:
     """What a stream is written and spoken in, and what was said so far."""
 
     request: StreamRequest
+    rate_hz: int
+    """Of its speech."""
     languages: tuple[str, ...]
     """What is written: the targets, or the source where it is transcribed."""
-    speakers: Mapping[str, int]
-    """The vocoder's voice of each language that is spoken."""
+    speakers: Mapping[str, int] = field(default_factory=dict)
+    """The model's voice of each language that is spoken."""
+    min_confidence: float = 0.0
+    """Words less sure than this become `[unclear]`."""
     controls: StreamControls = field(default_factory=StreamControls)
     written: set[str] = field(default_factory=set)
     """Languages in which something was committed."""
@@ -49,30 +64,28 @@ class Output:
     ) -> SourceText | TargetText | None:
         """Committed words as an event; None where there are none. `glued`: the first of them goes
         on with the word committed last."""
-        shown = mark_unclear(_timed(words, span), self._least())
+        timed = [Word(word.text, span.start_s, span.end_s, word.confidence) for word in words]
+        shown = mark_unclear(timed, self.min_confidence)
         if not shown:
             return None
         text = joined([word.text for word in shown], language)
-        if not glued or shown[0].text == UNCLEAR:
-            text = self._spaced(text, language)
-        self.written.add(language)
+        glued = glued and shown[0].text != UNCLEAR
+        text = self.committed(text, language, glued=glued)
         sure = sum(word.confidence for word in words) / len(words)
-        kind = SourceText if self.request.task is Task.ASR else TargetText
-        return kind(
+        return self._kind(
             span.utterance, language, text, span.start_s, span.end_s, True, sure, words=shown
         )
 
     def partial(self, span: Span, language: str, text: str) -> SourceText | TargetText:
         """Words that may still change."""
-        kind = SourceText if self.request.task is Task.ASR else TargetText
-        spaced = self._spaced(text, language)
-        return kind(span.utterance, language, spaced, span.start_s, span.end_s, False)
+        spaced = self.spaced(text, language)
+        return self._kind(span.utterance, language, spaced, span.start_s, span.end_s, False)
 
     def unspeakable(
-        self, span: Span, language: str, words: Sequence[SpelledWord]
+        self, span: Span, language: str, words: Sequence[SpelledWord | Word]
     ) -> SpeechDropped | None:
         """Says so where too many words are unclear to be spoken."""
-        if not mostly_unclear(_timed(words, span), self._least()):
+        if not mostly_unclear([word.confidence for word in words], self.min_confidence):
             return None
         reason = "most of it was unclear"
         return SpeechDropped(span.utterance, language, span.start_s, span.end_s, reason)
@@ -81,50 +94,65 @@ class Output:
         """The next speech of a language."""
         first = self.spoken_samples.get(language, 0)
         self.spoken_samples[language] = first + len(samples)
-        chunk = AudioChunk(samples, RATE_HZ, first)
+        chunk = AudioChunk(samples, self.rate_hz, first)
         return TargetAudio(span.utterance, language, chunk, span.start_s, span.end_s)
 
-    def _least(self) -> float:
-        """The model's own confidences need no threshold unless somebody asks for one."""
-        return self.request.min_confidence or 0.0
+    def committed(self, text: str, language: str, *, glued: bool = False) -> str:
+        """`text` as it is committed: what comes after it is joined to it."""
+        text = text if glued else self.spaced(text, language)
+        self.written.add(language)
+        return text
 
-    def _spaced(self, text: str, language: str) -> str:
+    def spaced(self, text: str, language: str) -> str:
         """`text` with the space that joins it to what was committed before."""
         if not text or language not in self.written or written_without_spaces(language):
             return text
         return f" {text}"
 
+    @property
+    def _kind(self) -> type[SourceText] | type[TargetText]:
+        return SourceText if self.request.task is Task.ASR else TargetText
 
-def open_output(model: M4tModel, request: StreamRequest) -> Output:
-    """The output of a new stream. Raises `LanguageError` for what the model does not write or
-    speak."""
+
+def joined(words: Sequence[str], language: str) -> str:
+    """Words as text, with the spaces of the language."""
+    return ("" if written_without_spaces(language) else " ").join(words)
+
+
+def open_output(
+    request: StreamRequest,
+    writes: Collection[str],
+    voices: Mapping[str, Sequence[int]],
+    rate_hz: int,
+) -> Output:
+    """The output of a new stream of a model that writes these languages, and speaks some of them
+    with voices of these numbers. Raises `LanguageError` for what it does not write or speak."""
     languages = request.targets
     if request.task is Task.ASR:
         languages = (request.source or request.targets[0],)
     for language in languages:
-        if language not in model.languages:
+        if language not in writes:
             raise LanguageError(f"This model does not write {language_name(language)}.")
     speakers = {}
     for target in request.targets:
         if not request.speaks(target):
             continue
-        if target not in model.voices:
+        if target not in voices:
             raise LanguageError(
                 f"This model does not speak {language_name(target)}; it only writes it.",
                 hint="Ask for text only: --format srt,txt, or --speak none live.",
             )
-        speakers[target] = _speaker(request.speakers.get(target), model.speakers)
-    return Output(request, languages, speakers)
+        speakers[target] = _voice(request.speakers.get(target), voices[target])
+    return Output(request, rate_hz, languages, speakers, request.min_confidence or 0.0)
 
 
-def _speaker(asked: str | None, known: int) -> int:
-    """A voice by its number; the first one where none is asked for."""
+def _voice(asked: str | None, known: Sequence[int]) -> int:
+    """A voice by its number; the language's first one where none is asked for."""
     if asked is None:
-        return 0
-    if not asked.isdecimal() or int(asked) >= known:
-        raise LanguageError(f"No speaker is called '{asked}'.", hint=f"There is: 0 to {known - 1}.")
+        return known[0]
+    if not asked.isdecimal() or int(asked) not in known:
+        names = ", ".join(map(str, known))
+        if isinstance(known, range):
+            names = f"{known[0]} to {known[-1]}"
+        raise LanguageError(f"No speaker is called '{asked}'.", hint=f"There is: {names}.")
     return int(asked)
-
-
-def _timed(words: Sequence[SpelledWord], span: Span) -> list[Word]:
-    return [Word(word.text, span.start_s, span.end_s, word.confidence) for word in words]
