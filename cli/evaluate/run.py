@@ -1,19 +1,17 @@
 """Runs `s2st evaluate` once its options are known; gives the exit code."""
 
-import signal
-import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from audio_io.errors import S2stError, UsageError
 from cli.evaluate.command import EvaluateOptions
 from cli.evaluate.plan import EvaluatePlan, make_plan
 from cli.evaluate.progress import EvaluateView, print_scores
 from cli.evaluate.sweep import Variant
+from cli.terminal.signals import leave_on_signals
 from cli.terminal.verbosity import is_verbose
 from engine.agent import Task
 from engine.evaluation.files import write_scores, write_simuleval_files
@@ -37,9 +35,7 @@ def run_evaluate(options: EvaluateOptions) -> int:
     """Exit code 0 when every item was run and scored, 1 when some failed."""
     plan = make_plan(options)
     sentences = _sentences(plan)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup has SIGHUP ignored
-            signal.signal(number, _leave)
+    leave_on_signals()
     with ExitStack() as stack:
         folder = options.output
         if folder is None:
@@ -246,7 +242,3 @@ def _unscored(plan: EvaluatePlan, folders: Sequence[Path]) -> int:
         if plan.options.output is not None:
             write_simuleval_files(folder, kept, plan.options.unit)
     return FAILED if failed else OK
-
-
-def _leave(number: int, _: Any) -> None:
-    sys.exit(128 + number)

@@ -1,10 +1,8 @@
 """Runs `s2st file` once its options are known; gives the exit code."""
 
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from audio_io.errors import S2stError, UsageError
 from cli.file.command import FileOptions
@@ -13,6 +11,7 @@ from cli.file.jobs import run_here
 from cli.file.journal import Journal, Record, digest
 from cli.file.plan import Assembled, assemble
 from cli.file.report import Reporter
+from cli.terminal.signals import leave_on_signals
 from cli.terminal.verbosity import is_verbose
 from engine.text.records import as_line
 
@@ -37,9 +36,7 @@ def run_file(options: FileOptions) -> int:
             json=options.json,
         )
         return OK
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup has SIGHUP ignored
-            signal.signal(number, _leave)
+    leave_on_signals()
     reporter = Reporter(
         run.plan,
         len(run.jobs),
@@ -162,7 +159,3 @@ def _say_what_would_be_done(
             print(f"{job.input.label}: exists already: {' '.join(outputs)}")
         else:
             print(f"{job.input.label} -> {' '.join(outputs)}")
-
-
-def _leave(number: int, _: Any) -> None:
-    raise SystemExit(128 + number)

@@ -23,8 +23,9 @@ from audio_io.recording import open_pipe, open_recording
 from audio_io.speaker import Speaker
 from audio_io.tee import KeptSource
 from cli.live.plan import LivePlan
-from cli.live.record import Recorder
 from engine.hearing.catch_up import CatchUp, CatchUpConfig
+from engine.live.conversation import Ends
+from engine.live.recorder import Recorder
 from engine.speaking.live_voice import LiveVoice
 from engine.speaking.speech_queue import LagConfig
 
@@ -41,7 +42,7 @@ HEADPHONES = re.compile(r"head-?phone|head-?set|ear-?(phone|bud|piece)|airpod", 
 OFF, DUCK = "off", "duck"
 
 
-class Loudness:
+class SpeakerLoudness:
     """How loud a speaker is: what a person chose, and less while somebody talks over us."""
 
     def __init__(self, speaker: Speaker | None) -> None:
@@ -64,22 +65,17 @@ class Loudness:
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
-    """What a session runs between."""
+class LiveEnds(Ends):
+    """With what is known of the devices."""
 
-    source: CutSource
-    end: Callable[[], None]
-    """Ends the source, from any thread."""
     input_name: str
     output_name: str
     """Empty when nothing is spoken."""
     microphone: Microphone | None
     speaker: Speaker | None
-    voice: LiveVoice | None
     guard: EchoGuard | None
     echo: str
     """The mode of the echo guard, or why there is none."""
-    loudness: Loudness
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +131,7 @@ def find_devices(plan: LivePlan) -> Devices:
 
 def join_ends(
     plan: LivePlan, devices: Devices, tell: Tell, recorder: Recorder | None, stack: ExitStack
-) -> Ends:
+) -> LiveEnds:
     """Open what was asked for; `stack` closes it. `plan.spoken` says whether to speak.
 
     Raises:
@@ -165,7 +161,7 @@ def join_ends(
         why_not = _no_echo(plan, found, output)
         echo = f"{OFF}: {why_not}" if why_not else plan.options.echo
         guard = None if why_not else EchoGuard(rate_hz)
-    loudness = Loudness(speaker)
+    loudness = SpeakerLoudness(speaker)
     if guard is not None and speaker is not None:
         talking = loudness.duck if plan.options.echo == DUCK else lambda _: None
         played = partial(speaker.played_around, lead_s=LEAD_S)
@@ -181,17 +177,17 @@ def join_ends(
         lag = LagConfig(max_lag_s=plan.options.max_lag_s)
         keep = recorder.keep_speech(speaker.sample_rate_hz) if recorder is not None else None
         voice = LiveVoice(speaker, lag, keep=keep)
-    return Ends(
+    return LiveEnds(
         CutSource(kept),
         found.end,
+        voice,
+        loudness,
         found.name,
         output.name if output is not None else "",
         found.microphone,
         speaker,
-        voice,
         guard,
         echo,
-        loudness,
     )
 
 

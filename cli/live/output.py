@@ -9,19 +9,20 @@ from typing import Protocol
 
 from audio_io.device_stream import DeviceNotice
 from audio_io.devices import Direction
-from cli.live.output_check import understood_line
+from cli.live.ends import LiveEnds
 from cli.live.panel import Panel
-from cli.live.session import Happening, LiveSession, Mark, mark_record
-from cli.live.view import LISTENING, PAUSED, TALKING, WAITING, LagParts, LiveView
+from cli.live.plan import LivePlan
+from cli.live.understood import understood_line
+from cli.live.view import LISTENING, PAUSED, TALKING, WAITING, LiveView
 from cli.terminal.keys import Key, Keys
 from cli.terminal.lines import ResultLines
 from engine.events import AudioLost, OutputHeard, SourceText, SpeechDropped, Stamped, TargetText
+from engine.live.conversation import Conversation, Happening, Mark, mark_record
+from engine.metrics.meter import Meter
 from engine.text.records import as_line, stamped_record
 from engine.text.writers import one_line
 
 DRAW_EVERY_S = 0.25
-SLOW = 1.02
-"""An engine that needs more seconds for a second of sound than this cannot keep up."""
 LOUDER_PERCENT = 10
 NOTICE_S = 15.0
 """How long a notice stands on the panel."""
@@ -43,23 +44,31 @@ class LiveOutput(Protocol):
 class PanelOutput:
     """The live panel, and the keys."""
 
-    def __init__(self, session: LiveSession, act: Callable[[Key], None], stack: ExitStack) -> None:
-        self._session = session
+    def __init__(
+        self,
+        plan: LivePlan,
+        conversation: Conversation,
+        ends: LiveEnds,
+        act: Callable[[Key], None],
+        stack: ExitStack,
+    ) -> None:
+        self._conversation = conversation
+        self._ends = ends
         self._act = act
-        plan, ends = session.plan, session.ends
         self._view = LiveView(
             plan.spec.name,
             plan.request.source,
             plan.request.targets,
+            meter=conversation.meter,
             spoken=plan.spoken,
             draft=plan.spec.draft,
             input_name=ends.input_name,
             output_name=ends.output_name,
             echo=ends.echo,
             max_lag_s=plan.options.max_lag_s,
-            checks_output=session.check is not None,
-            can_swap=plan.swapped is not None,
-            push_to_talk=plan.options.push_to_talk,
+            checks_output=conversation.check is not None,
+            can_swap=conversation.swapped is not None,
+            push_to_talk=conversation.push_to_talk,
         )
         self._started_s = time.monotonic()
         self._drawn_s = 0.0
@@ -117,57 +126,47 @@ class PanelOutput:
             self._lost_input = True
         elif notice.kind == "back":
             self._lost_input = False
-        microphone = self._session.ends.microphone
+        microphone = self._ends.microphone
         if microphone is not None:
             self._view.input_name = microphone.device.name
 
     def _fill(self, now_s: float) -> None:
-        view, session, meter = self._view, self._session, self._session.meter
+        view, conversation, ends = self._view, self._conversation, self._ends
         view.elapsed_s = now_s - self._started_s
-        view.source, view.targets = session.request.source, session.request.targets
-        view.spoken = session.request.spoken[0] if session.request.spoken else None
+        view.source, view.targets = conversation.request.source, conversation.request.targets
+        view.spoken = conversation.meter.speaks
         view.status = self._status()
-        view.level_db = meter.level_db
-        view.muted, view.volume_percent = session.muted, session.volume_percent
-        guard, voice = session.ends.guard, session.ends.voice
-        view.echo_holding = guard is not None and guard.holding
-        if voice is not None:
-            view.queued_ms, view.speed = voice.queued_ms, voice.speed
-        if meter.lag is not None:
-            lag = meter.lag
-            view.lag = LagParts(lag.waiting_s, lag.computing_s, lag.queue_s, lag.playback_s)
-            view.end_lag_s = lag.end_s
-            view.start_lag_median_s = meter.start_lag_median_s
-        slowness = meter.slowness
-        view.slow_factor = slowness if slowness is not None and slowness > SLOW else None
+        view.muted, view.volume_percent = conversation.muted, conversation.volume_percent
+        view.echo_holding = ends.guard is not None and ends.guard.holding
+        if ends.voice is not None:
+            view.queued_ms, view.speed = ends.voice.queued_ms, ends.voice.speed
         if now_s - self._noticed_s > NOTICE_S:
             view.notice = ""
         seconds = int(view.elapsed_s)
         if seconds > self._ticks:
-            lags = meter.tally.start_lags_s
+            lags = conversation.meter.tally.start_lags_s
             spoke = len(lags) > self._shown_lags
             view.lag_history.append(lags[-1] if spoke else None)
             self._ticks, self._shown_lags = seconds, len(lags)
 
     def _status(self) -> str:
-        session = self._session
-        if session.paused:
+        if self._conversation.paused:
             return PAUSED
         if self._lost_input:
             return "input lost"
         if not self._view.push_to_talk:
             return LISTENING
-        return TALKING if session.talking else WAITING
+        return TALKING if self._conversation.talking else WAITING
 
 
 class PlainOutput:
     """Committed lines: the translation on standard output, all else on standard error."""
 
-    def __init__(self, session: LiveSession, lines: ResultLines, *, quiet: bool) -> None:
-        self._session = session
+    def __init__(self, conversation: Conversation, lines: ResultLines, *, quiet: bool) -> None:
+        self._conversation = conversation
         self._lines = lines
         self._quiet = quiet
-        self._several = len(session.plan.request.targets) > 1
+        self._several = len(conversation.request.targets) > 1
         self._slow = False
 
     def show(self, items: Sequence[Happening], lost: int) -> None:
@@ -184,11 +183,10 @@ class PlainOutput:
             say(f"{lost} events were not shown: whoever reads them is too slow")
 
     def refresh(self) -> None:
-        slowness = self._session.meter.slowness
-        slow = slowness is not None and slowness > SLOW
-        if slow and not self._slow:
-            say(f"the engine is {slowness:.2f} times slower than real time")
-        self._slow = slow
+        meter = self._conversation.meter
+        if meter.is_slow and not self._slow:
+            say(f"the engine is {meter.slowness:.2f} times slower than real time")
+        self._slow = meter.is_slow
 
     def close(self) -> None:
         pass
@@ -199,7 +197,7 @@ class PlainOutput:
             text = one_line(event.text)
             self._lines.put(f"{event.language}\t{text}" if self._several else text)
         elif isinstance(event, SourceText) and event.committed:
-            if self._session.plan.request.targets == (event.language,):
+            if self._conversation.request.targets == (event.language,):
                 self._lines.put(one_line(event.text))
             else:
                 self._remark(f"{event.language}  {one_line(event.text)}")
@@ -216,8 +214,8 @@ class PlainOutput:
 class JsonOutput:
     """One record a line on standard output."""
 
-    def __init__(self, session: LiveSession, lines: ResultLines) -> None:
-        self._session = session
+    def __init__(self, meter: Meter, lines: ResultLines) -> None:
+        self._meter = meter
         self._lines = lines
         self._slow = False
 
@@ -235,11 +233,10 @@ class JsonOutput:
                 self._lines.put(as_line({"type": "notice", "text": item}))
 
     def refresh(self) -> None:
-        slowness = self._session.meter.slowness
-        slow = slowness is not None and slowness > SLOW
-        if slow and not self._slow and slowness is not None:
+        slowness = self._meter.slowness
+        if self._meter.is_slow and not self._slow and slowness is not None:
             self._lines.put(as_line({"type": "engine_slow", "factor": round(slowness, 3)}))
-        self._slow = slow
+        self._slow = self._meter.is_slow
 
     def close(self) -> None:
         pass

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.segment import ControlType, Segment
 from rich.style import Style
 
-from cli.live.output_check import understood_row
+from cli.live.understood import understood_row
 from cli.live.view import LISTENING, LiveView, Transcript, bare_language, language_title
 from cli.terminal.cells import (
     BAD,
@@ -179,12 +179,12 @@ class _Layout:
     def _input(self) -> Row:
         view = self._view
         cells = min(40, max(10, self._width // 4))
-        level = "silent" if view.level_db is None else f"{view.level_db:3.0f} dB"
+        level_db = view.meter.level_db
         return self._fit(
             [
                 self._device("in ", view.input_name),
-                Part(meter(view.level_db, view.peak_db, cells, self._symbols), rank=2),
-                Part(((level, DIM if view.level_db is None else loudness(view.level_db)),)),
+                Part(meter(level_db, cells, self._symbols), rank=2),
+                Part(((f"{level_db:3.0f} dB", loudness(level_db)),)),
             ]
         )
 
@@ -217,14 +217,13 @@ class _Layout:
         return understood_row(heard, self._width, self._symbols, self._brackets, PARTIAL)
 
     def _lag(self) -> Row:
-        view = self._view
-        if view.lag is None:
+        view, lag = self._view, self._view.meter.lag
+        if lag is None:
             return self._fit(
                 [Part((("lag: nothing spoken yet" if view.spoken else "text only", DIM),))]
             )
-        total_s = view.lag.total_s
+        total_s = lag.start_s
         late = view.max_lag_s is not None and total_s > view.max_lag_s
-        lag = view.lag
         named = {"wait": lag.waiting_s, "compute": lag.computing_s}
         named |= {"queue": lag.queue_s, "play": lag.playback_s}
         parts = [Part((("lag ", DIM), (f"{total_s:.1f} s", BAD if late else BOLD)))]
@@ -232,8 +231,8 @@ class _Layout:
         for name, value_s in named.items():
             pieces += [(f"{' +' if pieces else '='} {name} ", DIM), (f"{value_s:.1f}", PLAIN)]
         parts.append(Part(tuple(pieces), rank=1))
-        if view.start_lag_median_s is not None:
-            median = (f"{view.start_lag_median_s:.1f} s", PLAIN)
+        if view.meter.start_lag_median_s is not None:
+            median = (f"{view.meter.start_lag_median_s:.1f} s", PLAIN)
             parts.append(Part((("median ", DIM), median), rank=2))
         return self._fit(parts)
 
@@ -248,15 +247,15 @@ class _Layout:
         )
 
     def _counters(self) -> Row:
-        view = self._view
+        view, tally, lag = self._view, self._view.meter.tally, self._view.meter.lag
         parts = []
-        if view.end_lag_s is not None:
-            parts.append(Part((("end lag ", DIM), (f"{view.end_lag_s:.1f} s", PLAIN)), rank=1))
+        if lag is not None:
+            parts.append(Part((("end lag ", DIM), (f"{lag.end_s:.1f} s", PLAIN)), rank=1))
         if view.max_lag_s is not None and view.spoken:
             parts.append(Part((("max lag ", DIM), (f"{view.max_lag_s:.0f} s", PLAIN)), rank=2))
         counted = (
-            ("speech dropped", "dropped", view.dropped_clauses, view.dropped_s, WARN),
-            ("sound lost", "lost", view.lost_count, view.lost_s, BAD),
+            ("speech dropped", "dropped", tally.dropped_clauses, tally.dropped_s, WARN),
+            ("sound lost", "lost", tally.lost_count, tally.lost_s, BAD),
         )
         for label, short, count, seconds, style in counted:
             told = (f" {count} ({seconds:.1f} s)", style) if count else (" 0", PLAIN)
@@ -268,8 +267,8 @@ class _Layout:
     def _alerts(self, two: bool) -> list[Row]:
         view = self._view
         alerts = [(clean(view.notice), NOTICE)] if view.notice else []
-        if view.slow_factor is not None:
-            slow = f"Engine {view.slow_factor:.1f} times slower than real time: the lag grows"
+        if view.meter.is_slow:
+            slow = f"Engine {view.meter.slowness:.1f} times slower than real time: the lag grows"
             alerts.insert(0, (slow, ALARM))
         if len(alerts) > 1 and not two:
             alerts = [(self._symbols.separator.join(text for text, _ in alerts), ALARM)]

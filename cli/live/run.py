@@ -9,14 +9,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
-from types import FrameType
 
 from audio_io.device_stream import DeviceNotice
-from audio_io.errors import OutputError, UsageError
+from audio_io.errors import OutputError, S2stError, UsageError
 from audio_io.portaudio import quiet_libraries
 from cli.live.command import LiveOptions
-from cli.live.ends import Ends, find_devices, join_ends
+from cli.live.ends import LiveEnds, find_devices, join_ends
 from cli.live.output import (
     LOUDER_PERCENT,
     JsonOutput,
@@ -26,19 +24,21 @@ from cli.live.output import (
     device_record,
     say,
 )
-from cli.live.output_check import start_check
 from cli.live.plan import LivePlan, as_text_only, plan_live
-from cli.live.record import Recorder
-from cli.live.session import HappeningQueue, LiveSession
+from cli.live.summary import Summary
 from cli.terminal.keys import Key, is_terminal
 from cli.terminal.lines import ResultLines
+from cli.terminal.signals import Signals
 from cli.terminal.verbosity import is_verbose
 from engine.errors import EngineError
 from engine.events import Stamped
-from engine.metrics.meter import Percentiles
-from engine.registry import engines
+from engine.live.conversation import Conversation, HappeningQueue
+from engine.live.recorder import Recorder
+from engine.live.speed import judge_speed
 from engine.streams.process_stepper import ProcessStepper
 from engine.text.records import as_line
+from engine.whisper.check import OutputCheck
+from engine.whisper.output_asr import OutputAsr, OutputAsrConfig
 
 OK, FAILED = 0, 1
 TICK_S = 0.05
@@ -49,6 +49,8 @@ GRACE_S = 5.0
 CHECK_S = 5.0
 """How long the end waits until what was spoken last is understood, where that is checked."""
 KEPT_NOTICES = 100
+CHECKED_WITH = "int8"
+"""Half to a third of the work of float32 on a CPU. Live, being in time matters more."""
 
 
 def run_live(options: LiveOptions) -> int:
@@ -89,7 +91,11 @@ def run_live(options: LiveOptions) -> int:
                 say(f"output check: {listens}")
         recorder = None
         if options.record is not None:
-            recorder = Recorder(options.record, plan.languages, queue.put)
+            try:
+                recorder = Recorder(options.record, plan.languages, queue.put)
+            except S2stError as error:
+                error.hint = "Give --record another folder."
+                raise
             stack.callback(recorder.close)
         notices: deque[DeviceNotice] = deque(maxlen=KEPT_NOTICES)
 
@@ -102,35 +108,57 @@ def run_live(options: LiveOptions) -> int:
         if not is_verbose():
             stack.enter_context(quiet_libraries())
         ends = join_ends(plan, devices, tell, recorder, stack)
-        session = LiveSession(plan, ends, stepper, queue, recorder, check)
-        return _Run(session, stepper, queue, recorder, notices, signals, stack).run()
+        conversation = Conversation(
+            plan.request,
+            ends,
+            stepper,
+            queue,
+            swapped=plan.swapped,
+            push_to_talk=options.push_to_talk,
+            recorder=recorder,
+            check=check,
+        )
+        return _Run(
+            plan, conversation, ends, stepper, queue, recorder, notices, signals, stack
+        ).run()
 
 
-def check_speed(plan: LivePlan, needed: float | None, tell: Callable[[str], None]) -> None:
+def check_speed(plan: LivePlan, needed_s: float | None, tell: Callable[[str], None]) -> None:
     """Says how fast the engine is here. Raises an `EngineError` for one that cannot keep up, unless
     that was said to be all right."""
-    if needed is None:
+    if needed_s is None:
         return
-    speed = f"{needed:.1f} s of computing for each second of sound, on this machine"
-    if needed <= 1.0:
+    speed = judge_speed(plan.spec, plan.request, plan.load_options, needed_s)
+    name = plan.spec.name
+    if speed.keeps_up:
         if not plan.options.quiet:
             tell(f"engine: {speed}")
-        return
-    if plan.options.slow_ok:
-        tell(f"s2st: the engine '{plan.spec.name}' cannot keep up: {speed}")
-        return
-    others = [
-        spec.name
-        for spec in engines()
-        if spec.name != plan.spec.name
-        and not spec.uncovered(plan.request)
-        and not spec.missing(plan.request, plan.load_options)
-    ]
-    instead = f"--engine {others[0]} keeps up; " if others else ""
-    raise EngineError(
-        f"The engine '{plan.spec.name}' cannot keep up: {speed}.",
-        hint=f"{instead}`s2st file` takes its time; --slow-ok goes on anyway, and skips.",
-    )
+    elif plan.options.slow_ok:
+        tell(f"s2st: the engine '{name}' cannot keep up: {speed}")
+    else:
+        instead = f"--engine {speed.instead} keeps up; " if speed.instead else ""
+        raise EngineError(
+            f"The engine '{name}' cannot keep up: {speed}.",
+            hint=f"{instead}`s2st file` takes its time; --slow-ok goes on anyway, and skips.",
+        )
+
+
+def start_check(plan: LivePlan) -> OutputCheck | None:
+    """The check of a session, loading, if one was asked for.
+
+    Raises:
+        UsageError: nothing is spoken.
+    """
+    model = plan.options.check_output
+    if model is None:
+        return None
+    if plan.spoken is None:
+        raise UsageError(
+            "--check-output listens to the translated speech, and there is only text.",
+            hint="Leave it out (and S2ST_CHECK_OUTPUT), or let a target be spoken.",
+        )
+    config = OutputAsrConfig(model, plan.spoken, compute_type=CHECKED_WITH, background=True)
+    return OutputCheck(OutputAsr(config, verbose=is_verbose()), plan.spoken)
 
 
 def _has_panel(options: LiveOptions) -> bool:
@@ -139,32 +167,14 @@ def _has_panel(options: LiveOptions) -> bool:
     return not plain and is_terminal(sys.stdout)
 
 
-class Signals:
-    """What ends the program from outside. Before the session has begun, at once; then it is only
-    noted here, since a handler may interrupt whoever holds a lock."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.number = 0
-        """The first that came."""
-        self.only_noted = False
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup has SIGHUP ignored
-                signal.signal(number, self._note)
-
-    def _note(self, number: int, _: FrameType | None) -> None:
-        if not self.only_noted:
-            raise SystemExit(128 + number)
-        self.count += 1
-        self.number = self.number or number
-
-
 class _Run:
     """The main thread's part of one session."""
 
     def __init__(
         self,
-        session: LiveSession,
+        plan: LivePlan,
+        conversation: Conversation,
+        ends: LiveEnds,
         stepper: ProcessStepper,
         queue: HappeningQueue,
         recorder: Recorder | None,
@@ -172,9 +182,10 @@ class _Run:
         signals: Signals,
         stack: ExitStack,
     ) -> None:
-        self._session = session
-        self._plan = session.plan
-        self._options = session.plan.options
+        self._plan = plan
+        self._options = plan.options
+        self._conversation = conversation
+        self._ends = ends
         self._stepper = stepper
         self._queue = queue
         self._recorder = recorder
@@ -192,9 +203,9 @@ class _Run:
         output = self._output()
         self._signals.only_noted = True
         started_s = time.monotonic()
-        self._session.start()
+        self._conversation.start()
         hangs = False
-        while not self._session.over.wait(TICK_S):
+        while not self._conversation.over.wait(TICK_S):
             self._tell_understood()
             output.show(*self._queue.drain())
             output.refresh()
@@ -207,7 +218,17 @@ class _Run:
         output.close()
         if self._recorder is not None:
             self._recorder.close()
-        self._sum_up(time.monotonic() - started_s)
+        summary = Summary(
+            self._conversation,
+            self._ends,
+            self._recorder,
+            self._notices,
+            time.monotonic() - started_s,
+        )
+        if self._options.json:
+            self._lines.put(as_line(summary.record()))
+        else:
+            summary.tell(quiet=self._options.quiet)
         self._lines.finish()
         code = self._code()
         if hangs:
@@ -218,7 +239,7 @@ class _Run:
         return code
 
     def _tell_understood(self) -> None:
-        check = self._session.check
+        check = self._conversation.check
         if check is not None:
             check.tell(self._hear, self._queue.put)
 
@@ -230,7 +251,7 @@ class _Run:
 
     def _finish_check(self, output: LiveOutput, hangs: bool) -> None:
         """What was spoken last is understood a little later. Whoever is in a hurry waits not."""
-        check = self._session.check
+        check = self._conversation.check
         if check is None:
             return
         hurry = hangs or self._forced or self._options.on_quit == "drop"
@@ -246,8 +267,8 @@ class _Run:
         self._tell_understood()
 
     def _code(self) -> int:
-        error = self._session.error
-        self._session.error = None
+        error = self._conversation.error
+        self._conversation.error = None
         if error is not None and not self._forced:
             if not is_verbose():
                 # Its frames would keep alive what must be gone before the interpreter ends.
@@ -286,20 +307,20 @@ class _Run:
             self._stop_engine()
 
     def _end(self, *, drop: bool) -> None:
-        voice = self._session.ends.voice
+        voice = self._ends.voice
         if self._ending_s is None:
             self._ending_s = time.monotonic()
             if not drop and voice is not None and voice.queued_ms:
                 self._queue.put("ending; once more drops what is not spoken yet")
         else:
             drop = True
-        self._session.end(drop=drop)
+        self._conversation.end(drop=drop)
 
     def _stop_engine(self) -> None:
         if not self._forced:
             self._forced = True
             self._ending_s = min(self._ending_s or math.inf, time.monotonic() - FINISH_S)
-            self._session.end(drop=True)
+            self._conversation.end(drop=True)
             self._stepper.kill()
 
     def _hangs(self) -> bool:
@@ -309,84 +330,28 @@ class _Run:
     def _output(self) -> LiveOutput:
         options = self._options
         if options.json:
-            return JsonOutput(self._session, self._lines)
+            return JsonOutput(self._conversation.meter, self._lines)
         if _has_panel(options):
-            return PanelOutput(self._session, self._act, self._stack)
-        return PlainOutput(self._session, self._lines, quiet=options.quiet)
+            return PanelOutput(self._plan, self._conversation, self._ends, self._act, self._stack)
+        return PlainOutput(self._conversation, self._lines, quiet=options.quiet)
 
     def _act(self, key: Key) -> None:
-        session = self._session
+        conversation = self._conversation
         match key:
             case Key.TALK:
-                session.toggle_talk()
+                conversation.toggle_talk()
             case Key.PAUSE:
-                session.toggle_pause()
+                conversation.toggle_pause()
             case Key.MUTE:
-                session.toggle_mute()
+                conversation.toggle_mute()
             case Key.LOUDER:
-                session.louder(LOUDER_PERCENT)
+                conversation.louder(LOUDER_PERCENT)
             case Key.QUIETER:
-                session.louder(-LOUDER_PERCENT)
+                conversation.louder(-LOUDER_PERCENT)
             case Key.MARK:
-                session.mark()
+                conversation.mark()
             case Key.SWAP:
-                if not session.swap():
+                if not conversation.swap():
                     self._queue.put(f"{self._plan.spec.name} cannot exchange these languages")
             case Key.QUIT:
                 self._end(drop=self._options.on_quit == "drop")
-
-    def _sum_up(self, elapsed_s: float) -> None:
-        session, tally = self._session, self._session.meter.tally
-        ends: Ends = session.ends
-        if self._options.json:
-            self._lines.put(as_line(self._summary_record(elapsed_s)))
-            return
-        if not self._options.quiet:
-            heard = f"{session.heard_s:.0f} s heard in {elapsed_s:.0f} s"
-            written = ", ".join(f"{n} {code}" for code, n in tally.target_words.items())
-            say(f"{heard}; words: {tally.source_words} heard, written: {written or 'none'}")
-            if ends.voice is not None and tally.start_lag is not None:
-                say(f"start lag {tally.start_lag}; end lag {tally.end_lag}")
-            elif ends.voice is not None:
-                say("lag: not measured, nothing was spoken")
-        losses = []
-        if tally.dropped_clauses:
-            losses.append(f"{tally.dropped_clauses} clauses ({tally.dropped_s:.1f} s) not spoken")
-        if tally.lost_count:
-            losses.append(f"{tally.lost_s:.1f} s of sound not heard, in {tally.lost_count} pieces")
-        if ends.speaker is not None and ends.speaker.underflows:
-            losses.append(f"the speaker ran dry {ends.speaker.underflows} times")
-        if unchecked_s := self._unchecked_s():
-            losses.append(f"{unchecked_s:.1f} s of speech not checked")
-        if losses or not self._options.quiet:
-            say("; ".join(losses) if losses else "nothing was lost")
-        for notice in self._notices:
-            say(f"device: {notice.text}")
-        if self._recorder is not None and not self._options.quiet:
-            until = ", up to the error" if self._recorder.error is not None else ""
-            say(f"recorded in {self._recorder.folder}{until}")
-
-    def _summary_record(self, elapsed_s: float) -> dict[str, object]:
-        session, tally = self._session, self._session.meter.tally
-        return {
-            "type": "summary",
-            "elapsed_s": round(elapsed_s, 3),
-            "heard_s": round(session.heard_s, 3),
-            "source_words": tally.source_words,
-            "target_words": tally.target_words,
-            "start_lag": _record(tally.start_lag),
-            "end_lag": _record(tally.end_lag),
-            "dropped_clauses": tally.dropped_clauses,
-            "lost_s": round(tally.lost_s, 3),
-            "unchecked_s": self._unchecked_s(),
-            "device_events": len(self._notices),
-        }
-
-    def _unchecked_s(self) -> float | None:
-        """Speech that was not checked; None where none is."""
-        check = self._session.check
-        return None if check is None else round(check.unchecked_s, 3)
-
-
-def _record(lag: Percentiles | None) -> dict[str, float] | None:
-    return None if lag is None else asdict(lag)

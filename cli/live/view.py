@@ -5,16 +5,15 @@ from dataclasses import dataclass, field
 
 from cli.terminal.cells import clean
 from engine.events import (
-    AudioLost,
     Event,
     OutputHeard,
     SourceText,
-    SpeechDropped,
     Stamped,
     TargetText,
     UtteranceEnded,
 )
 from engine.languages import language_name
+from engine.metrics.meter import Meter
 
 KEPT_UTTERANCES = 200
 KEPT_CHARACTERS = 20_000
@@ -23,24 +22,6 @@ LISTENING = "listening"
 PAUSED = "paused"
 TALKING = "talking"
 WAITING = "waiting for you to talk"
-
-
-@dataclass(frozen=True, slots=True)
-class LagParts:
-    """Where the time went between the speaking of one clause and the start of its translation."""
-
-    waiting_s: float
-    """Until the clause had been spoken to its end."""
-    computing_s: float
-    queue_s: float
-    """Behind the speech of earlier clauses."""
-    playback_s: float
-    """In the output device."""
-
-    @property
-    def total_s(self) -> float:
-        """The start lag."""
-        return self.waiting_s + self.computing_s + self.queue_s + self.playback_s
 
 
 @dataclass(slots=True)
@@ -134,6 +115,8 @@ class LiveView:
     source: str | None
     """ISO 639-3 code; None while the engine finds it out."""
     targets: tuple[str, ...]
+    meter: Meter = field(default_factory=lambda: Meter(None))
+    """What is measured of the session."""
     spoken: str | None = None
     """The target that is heard from the output."""
     draft: bool = False
@@ -148,13 +131,7 @@ class LiveView:
     """Whether only what is said between two presses of the space bar is heard."""
     notice: str = ""
     """The last thing that happened and that a person should know."""
-    slow_factor: float | None = None
-    """How many times longer than the sound itself the engine takes, where it cannot keep up."""
 
-    level_db: float | None = None
-    """Input level in dBFS; None: nothing heard yet."""
-    peak_db: float | None = None
-    """The highest level of the last seconds."""
     muted: bool = False
     volume_percent: int = 100
     echo: str = ""
@@ -165,19 +142,9 @@ class LiveView:
     speed: float = 1.0
     """Playback speed, 1.0 is natural."""
 
-    lag: LagParts | None = None
-    """Of the latest clause."""
-    start_lag_median_s: float | None = None
-    end_lag_s: float | None = None
     max_lag_s: float | None = None
     lag_history: deque[float | None] = field(default_factory=lambda: deque(maxlen=HISTORY_S))
     """One value a second, the newest last; None where nothing was spoken."""
-    dropped_clauses: int = 0
-    dropped_s: float = 0.0
-    """Source time of translations that were written and not spoken."""
-    lost_count: int = 0
-    lost_s: float = 0.0
-    """Source sound that was not heard."""
     marks: int = 0
 
     checks_output: bool = False
@@ -217,9 +184,3 @@ class LiveView:
                     transcript.end(event.utterance)
             case OutputHeard():
                 self.understood = event
-            case SpeechDropped():
-                self.dropped_clauses += 1
-                self.dropped_s += event.end_s - event.start_s
-            case AudioLost():
-                self.lost_count += 1
-                self.lost_s += event.end_s - event.start_s

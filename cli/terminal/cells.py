@@ -267,7 +267,6 @@ class Symbols:
     parts_of_cell: str
     """From an eighth of a cell to a whole one."""
     rest: str
-    peak: str
     rule: str
     arrow: str
     ellipsis: str
@@ -275,8 +274,8 @@ class Symbols:
     separator: str
 
 
-UNICODE = Symbols("▁▂▃▄▅▆▇█", "▏▎▍▌▋▊▉█", "·", "│", "─", "→", "…", "↑↓", " · ")
-ASCII = Symbols("_.,-~=*#", "#", "-", "|", "-", "->", "...", "up/down", " / ")
+UNICODE = Symbols("▁▂▃▄▅▆▇█", "▏▎▍▌▋▊▉█", "·", "─", "→", "…", "↑↓", " · ")
+ASCII = Symbols("_.,-~=*#", "#", "-", "-", "->", "...", "up/down", " / ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,26 +351,18 @@ def _joined_width(parts: Iterable[Pieces]) -> int:
     return sum(widths) + 2 * (len(widths) - 1)
 
 
-def meter(level_db: float | None, peak_db: float | None, cells: int, symbols: Symbols) -> Pieces:
-    """A bar for a level in dBFS, with a sign at its latest peak."""
+def meter(level_db: float, cells: int, symbols: Symbols) -> Pieces:
+    """A bar for a level in dBFS."""
     parts = symbols.parts_of_cell
-    whole, part = divmod(round(_share(level_db) * cells * len(parts)), len(parts))
+    share = min(1.0, max(0.0, 1.0 - level_db / FLOOR_DB))
+    whole, part = divmod(round(share * cells * len(parts)), len(parts))
     bar = parts[-1] * whole + (parts[part - 1] if part else "")
-    rest = symbols.rest * (cells - len(bar))
-    peak = min(cells - 1, int(_share(peak_db) * cells)) - len(bar)
-    if peak_db is None or peak < 0:
-        return ((bar, loudness(level_db)), (rest, DIM))
-    sign = (symbols.peak, loudness(peak_db))
-    return ((bar, loudness(level_db)), (rest[:peak], DIM), sign, (rest[peak + 1 :], DIM))
+    return ((bar, loudness(level_db)), (symbols.rest * (cells - len(bar)), DIM))
 
 
-def _share(level_db: float | None) -> float:
-    return 0.0 if level_db is None else min(1.0, max(0.0, 1.0 - level_db / FLOOR_DB))
-
-
-def loudness(level_db: float | None) -> Style:
+def loudness(level_db: float) -> Style:
     """Whether a level is safe."""
-    if level_db is None or level_db < -12.0:
+    if level_db < -12.0:
         return GOOD
     return WARN if level_db < -3.0 else BAD
 

@@ -31,6 +31,8 @@ FACTOR_S = 10.0
 SURE_S = 5.0
 """Less sound than this says nothing about the speed."""
 SILENT_DB = -96.0
+SLOW = 1.02
+"""An engine that needs more seconds for a second of sound than this cannot keep up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,11 @@ class Meter:
     def slowness(self) -> float | None:
         """Seconds the engine needed for one second of sound, lately; None until that is known."""
         return self._busy_s / self._steps_s if self._steps_s >= SURE_S else None
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the engine is known not to keep up."""
+        return self.slowness is not None and self.slowness > SLOW
 
     @property
     def start_lag_median_s(self) -> float | None:

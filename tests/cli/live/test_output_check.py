@@ -15,18 +15,19 @@ from audio_io.chunk import AudioChunk
 from audio_io.cut import CutSource
 from audio_io.errors import UsageError
 from cli.live.command import LiveOptions
-from cli.live.ends import Ends, Loudness
+from cli.live.ends import SpeakerLoudness
 from cli.live.output import JsonOutput, PlainOutput
-from cli.live.output_check import OutputCheck, start_check
 from cli.live.panel import render
 from cli.live.plan import LivePlan, plan_live
-from cli.live.session import HappeningQueue, LiveSession
+from cli.live.run import start_check
 from cli.live.view import LiveView
 from cli.terminal.cells import cell_width, clean
 from engine.errors import EngineError
 from engine.events import Event, OutputHeard, Stamped, TargetAudio, UtteranceEnded
+from engine.live.conversation import Conversation, Ends, HappeningQueue
 from engine.stepper import DirectStepper
 from engine.text.records import event_record
+from engine.whisper.check import OutputCheck
 from engine.whisper.output_asr import OutputAsr
 from tests.cli.live.test_panel import busy_view
 from tests.cli.running import TWO, Running, inside
@@ -87,10 +88,11 @@ def stamped(event: Event) -> Stamped:
     return Stamped(event, 110.0, 109.0, heard_s=10.0, captured_at_s=108.0)
 
 
-def session(check: OutputCheck | None, plan: LivePlan) -> LiveSession:
+def session(check: OutputCheck | None, plan: LivePlan) -> Conversation:
     source = CutSource(ListSource(chunks(noise(RATE_HZ))))
-    ends = Ends(source, lambda: None, "a recording", "", None, None, None, None, "", Loudness(None))
-    return LiveSession(plan, ends, DirectStepper(ParrotAgent()), HappeningQueue(), None, check)
+    ends = Ends(source, lambda: None, None, SpeakerLoudness(None))
+    stepper = DirectStepper(ParrotAgent())
+    return Conversation(plan.request, ends, stepper, HappeningQueue(), check=check)
 
 
 def row(view: LiveView, width: int, height: int = 24, **how: bool | str) -> list[Segment] | None:
@@ -186,7 +188,7 @@ def test_a_final_text_is_a_line_on_standard_error_and_a_partial_is_none(
 def test_json_carries_partials_and_finals() -> None:
     lines = Collected()
     running = session(None, plan_live(LiveOptions(targets=("spa",))))
-    output = JsonOutput(running, lines)  # type: ignore[arg-type]
+    output = JsonOutput(running.meter, lines)  # type: ignore[arg-type]
     output.show([stamped(replace(HEARD, final=False)), stamped(HEARD)], 0)
     records = [json.loads(line) for line in lines]
     assert records[1] == {

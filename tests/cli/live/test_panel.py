@@ -13,9 +13,12 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from audio_io.chunk import AudioChunk, silence
 from cli.live.panel import Panel, render
-from cli.live.view import LagParts, LiveView
+from cli.live.view import LiveView
 from engine.events import SourceText, TargetText, UtteranceEnded
+from engine.metrics.meter import Lag, Meter, Tally
+from engine.session import Heard
 from tests.cli.running import until
 
 ROOT = Path(__file__).parents[3]
@@ -32,13 +35,13 @@ def busy_view(targets: tuple[str, ...], utterances: int = 12) -> LiveView:
     """A view with something to say in every row."""
     view = LiveView("cascade", "eng", targets, spoken=targets[0], draft=True)
     view.input_name, view.output_name = "USB Microphone (Yeti)", "Headphones (Built-in)"
-    view.elapsed_s, view.level_db, view.peak_db = 754.0, -17.6, -7.0
+    view.elapsed_s, view.meter.level_db = 754.0, -17.6
     view.volume_percent, view.echo, view.echo_holding = 80, "gate", True
-    view.lag = LagParts(1.3, 0.5, 0.2, 0.2)
-    view.start_lag_median_s, view.end_lag_s, view.max_lag_s = 2.1, 2.8, 8.0
+    view.meter.lag = Lag(1.3, 0.5, 0.2, 0.2, 0.6)
+    view.meter.tally = Tally([2.1], dropped_clauses=2, dropped_s=3.1, lost_count=1, lost_s=0.5)
+    view.max_lag_s = 8.0
     view.lag_history.extend([None, 2.0, 4.0, 9.0] * 15)
     view.queued_ms, view.speed = 640.0, 1.1
-    view.dropped_clauses, view.dropped_s, view.lost_count, view.lost_s = 2, 3.1, 1, 0.5
     view.can_swap = view.keys_work = True
     view.marks = 3
     for number in range(utterances):
@@ -50,6 +53,13 @@ def busy_view(targets: tuple[str, ...], utterances: int = 12) -> LiveView:
     view.hear(SourceText(99, "eng", " If you want", 60.0, 62.0, committed=True))
     view.hear(SourceText(99, "eng", " to speak", 60.0, 62.0, committed=False))
     return view
+
+
+def slow_down(meter: Meter) -> None:
+    """Each of ten seconds takes 1.4 to compute."""
+    for second in range(10):
+        chunk = AudioChunk(silence(100), 100, 100 * second)
+        meter.progress(Heard(chunk, 0.0, 1.4))
 
 
 def lines(view: LiveView, width: int, height: int, **how: bool | str) -> list[str]:
@@ -66,7 +76,8 @@ def test_the_panel_fits_every_screen(
 ) -> None:
     view = busy_view(targets)
     if troubled:
-        view.status, view.muted, view.slow_factor = "input lost: waiting for it", True, 1.4
+        view.status, view.muted = "input lost: waiting for it", True
+        slow_down(view.meter)
         view.notice = "microphone 'USB' lost, waiting for it"
     for picture in (view, LiveView("parrot", None, targets)):
         for encoding in ("utf-8", "ascii"):
@@ -97,7 +108,8 @@ def test_everything_is_shown_at_80_by_24() -> None:
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 16), (40, 12), (30, 8)])
 def test_what_matters_is_shown_however_small_the_screen(width: int, height: int) -> None:
     view = busy_view(("cmn",))
-    view.muted, view.slow_factor = True, 1.4
+    view.muted = True
+    slow_down(view.meter)
     shown = "\n".join(lines(view, width, height))
     for words in ("eng → cmn", "muted", "! Engine 1.4", "to speak…", "q quit"):
         assert words in shown.replace("English → Mandarin Chinese", "eng → cmn")

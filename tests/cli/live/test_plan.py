@@ -9,12 +9,12 @@ from audio_io.chunk import AudioChunk, Boundary
 from audio_io.cut import CutSource
 from audio_io.errors import UsageError
 from cli.live.command import LiveOptions
-from cli.live.ends import Ends, Loudness
+from cli.live.ends import SpeakerLoudness
 from cli.live.plan import LivePlan, as_text_only, plan_live
-from cli.live.session import HappeningQueue, LiveSession
 from engine.agent import Task
 from engine.errors import EngineError, LanguageError, UnknownEngineError
 from engine.events import Event
+from engine.live.conversation import Conversation, Ends, HappeningQueue
 from engine.stepper import DirectStepper
 from tests.fakes import RATE_HZ, ListSource, ParrotAgent, ParrotState, chunks
 from tests.live_fakes import noise
@@ -149,15 +149,15 @@ class PressedAgent(ParrotAgent):
         yield from super().step(chunk, state)
 
 
-def turned_around(press: Callable[[LiveSession, int, AudioChunk], None]) -> LiveSession:
+def turned_around(press: Callable[[Conversation, int, AudioChunk], None]) -> Conversation:
     """A session over 3 s of sound with somebody at its keys, when it is over."""
     plan = planned("spa", speak="none")
     around = replace(plan.request, source="spa", targets=("eng",))
     source = CutSource(ListSource(chunks(noise(3 * RATE_HZ))))
-    ends = Ends(source, lambda: None, "a recording", "", None, None, None, None, "", Loudness(None))
+    ends = Ends(source, lambda: None, None, SpeakerLoudness(None))
     agent = PressedAgent(lambda step, chunk: press(session, step, chunk))
-    session = LiveSession(
-        replace(plan, swapped=around), ends, DirectStepper(agent), HappeningQueue(), None
+    session = Conversation(
+        plan.request, ends, DirectStepper(agent), HappeningQueue(), swapped=around
     )
     session.start()
     assert session.over.wait(10.0)
@@ -166,7 +166,7 @@ def turned_around(press: Callable[[LiveSession, int, AudioChunk], None]) -> Live
 
 
 def test_turned_around_all_of_the_sound_is_heard_all_the_same() -> None:
-    def press(session: LiveSession, step: int, chunk: AudioChunk) -> None:
+    def press(session: Conversation, step: int, chunk: AudioChunk) -> None:
         if step == 10:
             session.swap()
 
@@ -178,7 +178,7 @@ def test_turned_around_all_of_the_sound_is_heard_all_the_same() -> None:
 def test_pressing_again_while_it_turns_around_does_not_end_the_session() -> None:
     pressed_again = False
 
-    def press(session: LiveSession, step: int, chunk: AudioChunk) -> None:
+    def press(session: Conversation, step: int, chunk: AudioChunk) -> None:
         nonlocal pressed_again
         if step == 10:
             session.swap()

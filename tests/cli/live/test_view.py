@@ -2,12 +2,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from cli.live.view import KEPT_CHARACTERS, KEPT_UTTERANCES, LagParts, LiveView, Transcript
+from cli.live.view import KEPT_CHARACTERS, KEPT_UTTERANCES, LiveView, Transcript
 from engine.events import (
-    AudioLost,
     Event,
     SourceText,
-    SpeechDropped,
     Stamped,
     TargetText,
     UtteranceEnded,
@@ -89,17 +87,6 @@ def test_stamped_events_are_heard_too() -> None:
     assert said(view.heard) == [(0, " One", "")]
 
 
-def test_what_was_dropped_and_lost_is_counted() -> None:
-    view = view_after(
-        [
-            *(SpeechDropped(0, "spa", 1.0, 3.0, "late"), SpeechDropped(1, "spa", 3.0, 3.5, "late")),
-            AudioLost(4.0, 4.25, "overrun"),
-        ]
-    )
-    assert (view.dropped_clauses, view.dropped_s) == (2, 2.5)
-    assert (view.lost_count, view.lost_s) == (1, 0.25)
-
-
 def test_only_the_newest_utterances_are_kept() -> None:
     view = view_after(heard(f" {number}", number) for number in range(3 * KEPT_UTTERANCES))
     assert len(view.heard.said) == KEPT_UTTERANCES
@@ -113,10 +100,6 @@ def test_text_does_not_grow_for_ever(per_utterance: int) -> None:
     kept = sum(len(each.committed) for each in view.heard.said)
     assert KEPT_CHARACTERS // 2 < kept <= KEPT_CHARACTERS
     assert view.heard.said[-1].committed.endswith(word)
-
-
-def test_start_lag_is_the_sum_of_its_parts() -> None:
-    assert LagParts(1.0, 0.5, 0.25, 0.125).total_s == 1.875
 
 
 def test_lag_history_holds_a_minute() -> None:

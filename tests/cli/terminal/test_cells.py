@@ -187,16 +187,15 @@ def test_a_row_too_narrow_says_things_shortly_then_leaves_out_the_least_importan
 
 def test_meter() -> None:
     table = {
-        (None, None): "··········",
-        (-60.0, None): "··········",
-        (0.0, 0.0): "██████████",
-        (9.0, 9.0): "██████████",
-        (-30.0, None): "█████·····",
-        (-27.0, -12.0): "█████▌··│·",
-        (-99.0, -0.1): "·········│",
+        -60.0: "··········",
+        0.0: "██████████",
+        9.0: "██████████",
+        -30.0: "█████·····",
+        -27.0: "█████▌····",
+        -99.0: "··········",
     }
-    for (level_db, peak_db), expected in table.items():
-        assert "".join(text for text, _ in meter(level_db, peak_db, 10, UNICODE)) == expected
+    for level_db, expected in table.items():
+        assert "".join(text for text, _ in meter(level_db, 10, UNICODE)) == expected
 
 
 def test_sparkline() -> None:

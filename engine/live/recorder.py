@@ -1,4 +1,4 @@
-"""`--record`: what was heard and said in a live session, kept so that a crash loses next to none.
+"""`Recorder`: what was heard and said in a live session, kept so that a crash loses next to none.
 
 All files are valid at any moment: the headers of the wavs are rewritten every second, a line or a
 cue is written at once, and the cue that is still open stands in the file already.
@@ -49,10 +49,7 @@ class Recorder:
             folder.mkdir(parents=True, exist_ok=True)
             taken = [name for name in names if (folder / name).exists()]
             if taken:
-                raise UsageError(
-                    f"'{folder}' holds an earlier session ({taken[0]}).",
-                    hint="Give --record another folder.",
-                )
+                raise UsageError(f"'{folder}' holds an earlier session ({taken[0]}).")
             self._transcript = _RunningText(folder / TRANSCRIPT)
             self._subtitles = [
                 _RunningSubtitles(folder / f"{language}.{form}", language, form)
@@ -60,8 +57,7 @@ class Recorder:
             ]
         except OSError as error:
             raise OutputError(
-                f"'{folder}' cannot be recorded to: {error.strerror or error}.",
-                hint="Give --record another folder.",
+                f"'{folder}' cannot be recorded to: {error.strerror or error}."
             ) from error
 
     def source_sink(self, rate_hz: int) -> AudioSink:

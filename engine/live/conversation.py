@@ -1,24 +1,27 @@
-"""`LiveSession`: one live conversation on a thread of its own, and what a person may do to it."""
+"""`Conversation`: sessions on one source, and what a person may do to them.
+
+It runs on a thread of its own. Terminal and socket steer the same one.
+"""
 
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from audio_io.clock import WallClock
+from audio_io.cut import CutSource
 from audio_io.device_stream import DeviceNotice
-from cli.live.ends import Ends
-from cli.live.output_check import OutputCheck
-from cli.live.plan import LivePlan
-from cli.live.record import Recorder
-from engine.agent import StreamControls
+from engine.agent import StreamControls, StreamRequest
 from engine.events import Stamped
+from engine.live.recorder import Recorder
 from engine.metrics.meter import Meter
 from engine.registry import describe
 from engine.session import Heard, Session
+from engine.speaking.live_voice import LiveVoice
 from engine.stepper import Stepper
 from engine.voice import Voice
+from engine.whisper.check import OutputCheck
 
 QUEUE_ITEMS = 10_000
 LOUDEST_PERCENT = 200
@@ -65,25 +68,52 @@ class HappeningQueue:
             return items, lost
 
 
-class LiveSession:
-    """Made and steered by the main thread."""
+class Loudness(Protocol):
+    """How loud speech is heard."""
+
+    def choose(self, percent: int, *, muted: bool) -> None:
+        """What a person wants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a conversation runs between."""
+
+    source: CutSource
+    end: Callable[[], None]
+    """Ends the source, from any thread."""
+    voice: LiveVoice | None
+    """None where nothing is spoken."""
+    loudness: Loudness
+
+
+class Conversation:
+    """Made and steered by one thread."""
 
     def __init__(
         self,
-        plan: LivePlan,
+        request: StreamRequest,
         ends: Ends,
         stepper: Stepper,
         queue: HappeningQueue,
-        recorder: Recorder | None,
+        *,
+        swapped: StreamRequest | None = None,
+        push_to_talk: bool = False,
+        recorder: Recorder | None = None,
         check: OutputCheck | None = None,
     ) -> None:
-        self.plan = plan
+        """`swapped` is the request with the languages exchanged, None where that cannot be. With
+        `push_to_talk` nothing is translated before `toggle_talk`."""
         self.ends = ends
         self.check = check
-        self.meter = Meter(plan.spoken)
-        self.request = plan.request
+        self.request = request
+        """What is asked of the engine now."""
+        self.swapped = swapped
+        """What will be asked once the languages are exchanged."""
+        self.push_to_talk = push_to_talk
+        self.meter = Meter(_spoken(request))
         self.paused = False
-        self.talking = not plan.options.push_to_talk
+        self.talking = not push_to_talk
         """Whether what is heard is meant to be translated."""
         self.muted = False
         self.volume_percent = 100
@@ -115,7 +145,7 @@ class LiveSession:
 
     def toggle_talk(self) -> None:
         """With push-to-talk: begin to talk, or have said all; without it, pause and go on."""
-        if self.plan.options.push_to_talk:
+        if self.push_to_talk:
             self.talking = not self.talking
         else:
             self.toggle_pause()
@@ -138,7 +168,7 @@ class LiveSession:
 
     def swap(self) -> bool:
         """Exchange the languages, if the engine can; what is heard now is translated first."""
-        if self.plan.swapped is None:
+        if self.swapped is None:
             return False
         self.ends.source.cut()
         return True
@@ -158,10 +188,9 @@ class LiveSession:
             session.run()
             if self.ends.source.is_over:
                 break
-            assert self.plan.swapped is not None
-            was_first = self.request is self.plan.request
-            self.request = self.plan.swapped if was_first else self.plan.request
-            self.meter.speaks = self.request.spoken[0] if self.request.spoken else None
+            assert self.swapped is not None
+            self.request, self.swapped = self.swapped, self.request
+            self.meter.speaks = _spoken(self.request)
             if self.check is not None:
                 self.check.speaks = self.meter.speaks
             self._queue.put(f"now {describe(self.request)}")
@@ -169,8 +198,9 @@ class LiveSession:
 
     def _session(self, before: Session | None) -> Session:
         voices: dict[str, Voice] = {}
-        if self.ends.voice is not None and self.request.spoken:
-            voices[self.request.spoken[0]] = self.ends.voice
+        spoken = _spoken(self.request)
+        if self.ends.voice is not None and spoken is not None:
+            voices[spoken] = self.ends.voice
         listeners: list[Callable[[Stamped], None]] = [self.meter.hear, self._queue.put]
         if self._recorder is not None:
             listeners.append(self._recorder.hear)
@@ -193,3 +223,8 @@ class LiveSession:
         if self._recorder is not None and heard.chunk.captured_at_s is not None:
             self._recorder.heard_at(heard.chunk.captured_at_s, heard.chunk.end_s)
         self.meter.progress(heard)
+
+
+def _spoken(request: StreamRequest) -> str | None:
+    """The target that is heard, if any."""
+    return request.spoken[0] if request.spoken else None

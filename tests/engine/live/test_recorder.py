@@ -17,7 +17,6 @@ import soundfile
 
 from audio_io.chunk import AudioChunk, Samples
 from audio_io.errors import OutputError, UsageError
-from cli.live.record import Recorder
 from engine.events import (
     AudioLost,
     Event,
@@ -26,6 +25,7 @@ from engine.events import (
     TargetText,
     UtteranceEnded,
 )
+from engine.live.recorder import Recorder
 from tests.live_fakes import noise
 
 pytestmark = pytest.mark.real_time
