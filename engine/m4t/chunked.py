@@ -8,7 +8,7 @@ windows   |-----------|
 The plain way that many take. Words near the end of a window wait for the next one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,15 +17,17 @@ from torch import Tensor
 
 from audio_io.chunk import Samples, silence
 from engine.agent import StreamRequest
+from engine.errors import EngineError
 from engine.events import Event
+from engine.layers.drive import Asked
 from engine.layers.features import RATE_HZ
 from engine.m4t.batches import told_of_memory
 from engine.m4t.clauses import Clause
 from engine.m4t.config import RING_S, M4tPolicy
 from engine.m4t.merging import seam
 from engine.m4t.speaking import speak
-from engine.m4t.translating import Stretch, Translation, translate_one
-from engine.m4t.utterances import UtteranceAgent, UtteranceState
+from engine.m4t.translating import Stretch, Translation, translate
+from engine.m4t.utterances import Said, UtteranceAgent, UtteranceState
 from engine.text.output import Output, Span, SpelledWord
 
 CONTEXT_WORDS = 8
@@ -79,6 +81,10 @@ class ChunkedAgent(UtteranceAgent[ChunkedState]):
         assert isinstance(policy, M4tPolicy)
         return ChunkedState(self._output(request), policy=policy)
 
+    def _compute(self, stretches: Sequence[Stretch]) -> list[dict[str, Translation] | EngineError]:
+        """One by one: a batch rounds otherwise, and windows are compared word by word."""
+        return [each for stretch in stretches for each in translate(self._model, [stretch])]
+
     def _begin(self, state: ChunkedState) -> None:
         assert state.start_sample is not None
         begin_s = state.start_sample / RATE_HZ
@@ -87,7 +93,7 @@ class ChunkedAgent(UtteranceAgent[ChunkedState]):
             language: MergedWords(committed_s=begin_s) for language in state.output.wanted()
         }
 
-    def _hear(self, samples: Samples, state: ChunkedState) -> Iterator[Event]:
+    def _hear(self, samples: Samples, state: ChunkedState) -> Said:
         window = round(RATE_HZ * state.policy.window_s)
         hop = window - round(RATE_HZ * state.policy.overlap_s)
         left = samples
@@ -103,7 +109,7 @@ class ChunkedAgent(UtteranceAgent[ChunkedState]):
                 yield from self._window(state.ring[:-1][-window:], end_sample, state, final=False)
                 state.fresh, state.windows = 1, state.windows + 1
 
-    def _finish(self, state: ChunkedState) -> Iterator[Event]:
+    def _finish(self, state: ChunkedState) -> Said:
         window = round(RATE_HZ * state.policy.window_s)
         overlap = round(RATE_HZ * state.policy.overlap_s) if state.windows else 0
         last = state.ring[-min(window, state.fresh + overlap) :]
@@ -111,10 +117,10 @@ class ChunkedAgent(UtteranceAgent[ChunkedState]):
 
     def _window(
         self, samples: Samples, end_sample: int, state: ChunkedState, *, final: bool
-    ) -> Iterator[Event]:
+    ) -> Said:
         policy, output = state.policy, state.output
         stretch = Stretch(samples, tuple(state.languages), {}, policy, seed=state.windows)
-        said = translate_one(self._model, stretch)
+        said = yield Asked(stretch)
         end_s = end_sample / RATE_HZ
         for language, merged in state.languages.items():
             words = _heard_words(said[language]) if language in said else []

@@ -79,14 +79,6 @@ def translate(
     return found
 
 
-def translate_one(model: M4tModel, stretch: Stretch) -> dict[str, Translation]:
-    """As `translate`, of one. Raises its `EngineError`."""
-    [said] = translate(model, [stretch])
-    if isinstance(said, EngineError):
-        raise said
-    return said
-
-
 @torch.inference_mode()
 def _together(
     model: M4tModel, stretches: Sequence[Stretch], how: Search

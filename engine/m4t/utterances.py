@@ -2,15 +2,18 @@
 
 import sys
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from audio_io.chunk import AudioChunk, Boundary, Samples
 from engine.agent import Agent, StreamControls, StreamRequest
+from engine.errors import EngineError
 from engine.events import Event, UtteranceEnded
+from engine.layers.drive import Steps, drive, drive_one
 from engine.layers.features import RATE_HZ
 from engine.m4t.loading import M4tModel
+from engine.m4t.translating import Stretch, Translation, translate
 from engine.text.output import Output, Span, open_output
 
 
@@ -33,6 +36,8 @@ class UtteranceState:
 
 
 State = TypeVar("State", bound=UtteranceState)
+Said: TypeAlias = Steps[Stretch, dict[str, Translation]]
+"""What a stream says, and the stretches that it wants translated, to be answered by language."""
 
 
 class UtteranceAgent(Agent[AudioChunk, Event, State], Generic[State]):
@@ -54,6 +59,16 @@ class UtteranceAgent(Agent[AudioChunk, Event, State], Generic[State]):
         state.output.controls = controls
 
     def step(self, chunk: AudioChunk, state: State) -> Iterator[Event]:
+        return drive_one(self._take(chunk, state), self._compute)
+
+    def step_many(self, batch: Sequence[tuple[AudioChunk, State]]) -> list[list[Event] | Exception]:
+        """What several streams have ready is translated together."""
+        return drive([self._take(*each) for each in batch], self._compute)
+
+    def _compute(self, stretches: Sequence[Stretch]) -> list[dict[str, Translation] | EngineError]:
+        return translate(self._model, stretches)
+
+    def _take(self, chunk: AudioChunk, state: State) -> Said:
         if chunk.sample_rate_hz != RATE_HZ:
             raise ValueError(f"m4t hears {RATE_HZ} Hz only")
         if state.start_sample is not None and chunk.start_sample != state.next_sample:
@@ -73,7 +88,7 @@ class UtteranceAgent(Agent[AudioChunk, Event, State], Generic[State]):
         if chunk.boundary is not Boundary.NONE:
             yield from self._end(state)
 
-    def _end(self, state: State) -> Iterator[Event]:
+    def _end(self, state: State) -> Said:
         if state.start_sample is None:
             return
         end_sample = state.next_sample
@@ -87,9 +102,9 @@ class UtteranceAgent(Agent[AudioChunk, Event, State], Generic[State]):
         """An utterance begins at `state.start_sample`."""
 
     @abstractmethod
-    def _hear(self, samples: Samples, state: State) -> Iterator[Event]:
+    def _hear(self, samples: Samples, state: State) -> Said:
         """More of the open utterance; `state.next_sample` is where these samples end."""
 
     @abstractmethod
-    def _finish(self, state: State) -> Iterator[Event]:
+    def _finish(self, state: State) -> Said:
         """The open utterance is over: say the rest."""

@@ -1,7 +1,7 @@
 """SeamlessStreaming as an agent: utterances in, words and speech out while they are heard."""
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -15,6 +15,7 @@ from engine.events import (
     Event,
     UtteranceEnded,
 )
+from engine.layers.drive import Asked, Steps, drive, drive_one
 from engine.layers.features import RATE_HZ
 from engine.seamless.config import DEFAULT_POLICY, StreamingPolicy
 from engine.seamless.loading import SeamlessModel
@@ -59,8 +60,7 @@ class SeamlessState:
     next_sample: int = 0
 
 
-_Steps: TypeAlias = Generator[Event | Segment, dict[str, Said] | None, None]
-"""What a stream says, and the segments it wants computed: each is answered by what came of it."""
+_Steps: TypeAlias = Steps[Segment, dict[str, Said]]
 
 
 class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
@@ -102,41 +102,16 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
         state.output.controls = controls
 
     def step(self, chunk: AudioChunk, state: SeamlessState) -> Iterator[Event]:
-        steps = self._take(chunk, state)
-        made = next(steps, None)
-        while made is not None:
-            if isinstance(made, Segment):
-                [said] = step_utterances(self._model, [made])
-                made = _after(steps, said)
-            else:
-                yield made
-                made = next(steps, None)
+        return drive_one(self._take(chunk, state), self._compute)
 
     def step_many(
         self, batch: Sequence[tuple[AudioChunk, SeamlessState]]
     ) -> list[list[Event] | Exception]:
         """The segments that several streams have ready are computed together."""
-        streams = [self._take(chunk, state) for chunk, state in batch]
-        events: list[list[Event]] = [[] for _ in batch]
-        failed: dict[int, Exception] = {}
-        answers: dict[int, dict[str, Said] | EngineError | None]
-        answers = dict.fromkeys(range(len(batch)))
-        while answers:
-            waiting: dict[int, Segment] = {}
-            for number, answer in answers.items():
-                try:
-                    made = _after(streams[number], answer)
-                    while made is not None and not isinstance(made, Segment):
-                        events[number].append(made)
-                        made = next(streams[number], None)
-                except Exception as error:  # this stream's own
-                    failed[number] = error
-                    continue
-                if made is not None:
-                    waiting[number] = made
-            said = step_utterances(self._model, list(waiting.values())) if waiting else []
-            answers = dict(zip(waiting, said, strict=True))
-        return [failed.get(number, made) for number, made in enumerate(events)]
+        return drive([self._take(*each) for each in batch], self._compute)
+
+    def _compute(self, segments: Sequence[Segment]) -> list[dict[str, Said] | EngineError]:
+        return step_utterances(self._model, segments)
 
     def _take(self, chunk: AudioChunk, state: SeamlessState) -> _Steps:
         if chunk.sample_rate_hz != RATE_HZ:
@@ -179,15 +154,10 @@ class SeamlessAgent(Agent[AudioChunk, Event, SeamlessState]):
     def _hear(self, samples: Samples, state: SeamlessState, *, finished: bool) -> _Steps:
         opened = state.open
         assert opened is not None
-        said = yield Segment(
-            opened.state,
-            samples,
-            state.policy,
-            finished,
-            state.output.speakers,
-            {each: _hurry(each, state.output.controls) for each in state.output.speakers},
-        )
-        assert said is not None
+        speakers = state.output.speakers
+        hurry = {each: _hurry(each, state.output.controls) for each in speakers}
+        segment = Segment(opened.state, samples, state.policy, finished, speakers, hurry)
+        said = yield Asked(segment)
         heard_s = (opened.start_sample + opened.state.heard_samples) / RATE_HZ
         for language, each in said.items():
             committed_s = opened.committed_s[language]
@@ -229,15 +199,6 @@ def _sureness(turn: Turn, finished: bool) -> list[float]:
     for (_, p_choose), probability in zip(turn.decisions, turn.probabilities, strict=False):
         sure.append(probability if finished else (probability * p_choose) ** 0.5)
     return sure
-
-
-def _after(steps: _Steps, said: dict[str, Said] | EngineError | None) -> Event | Segment | None:
-    """What a stream says or wants next, once its segment is answered; None when it is through.
-    Raises what came of the segment, if that is an error."""
-    try:
-        return steps.throw(said) if isinstance(said, EngineError) else steps.send(said)
-    except StopIteration:
-        return None
 
 
 def _hurry(language: str, controls: StreamControls) -> float:

@@ -21,7 +21,7 @@ from engine.m4t.config import M4tPolicy
 from engine.m4t.encoding import encode
 from engine.m4t.features import whole_features
 from engine.m4t.loading import M4tModel
-from engine.m4t.translating import Stretch, Translation, translate, translate_one
+from engine.m4t.translating import Stretch, Translation, translate
 from tests import agent_checks
 from tests.fakes import chunks, speech
 
@@ -99,7 +99,7 @@ def test_a_batch_says_what_each_utterance_says_alone(model: M4tModel, sound: Sam
     policy = M4tPolicy(beams=2, max_length=30)
     together = translated(model, stretches(sound, policy))
     for stretch, said in zip(stretches(sound, policy), together, strict=True):
-        alone = translate_one(model, stretch)["spa"]
+        alone = translated(model, [stretch])[0]["spa"]
         assert said["spa"].tokens == alone.tokens
         assert said["spa"].speech is not None and alone.speech is not None
         np.testing.assert_allclose(said["spa"].speech, alone.speech, atol=1e-4)
@@ -116,10 +116,10 @@ def test_several_languages_come_of_one_encoding(
 
     monkeypatch.setattr(translating, "encode", counting)
     policy = M4tPolicy(beams=1, max_length=20)
-    both = translate_one(model, Stretch(sound[:48_000], ("spa", "fra"), {}, policy))
+    [both] = translated(model, [Stretch(sound[:48_000], ("spa", "fra"), {}, policy)])
     assert len(counted) == 1
     for language in both:
-        alone = translate_one(model, Stretch(sound[:48_000], (language,), {}, policy))
+        [alone] = translated(model, [Stretch(sound[:48_000], (language,), {}, policy)])
         assert both[language].tokens == alone[language].tokens
 
 
