@@ -93,7 +93,7 @@ class Job:
             "policy_values": {**plan.policy_values, "trace": None},
             "formats": sorted(plan.formats),
             "engine": self.engine,
-            "source": self.request.source,
+            "source": self.request.source or "",
             "targets": sorted(self.request.targets),
             "unspoken": sorted(t for t in self.request.targets if not self.request.speaks(t)),
             "version": version("s2st"),
