@@ -86,6 +86,8 @@ class Job:
     def fingerprint(self, plan: FilePlan) -> str:
         """Of everything but the input that shapes the outputs."""
         assert self.request is not None
+        wants_speech = WAV in plan.formats and not self.transcribes
+        unspoken = [each for each in self.request.targets if not self.request.speaks(each)]
         shaping = asdict(plan) | {
             "event_records": None,
             "verbose": None,
@@ -95,7 +97,7 @@ class Job:
             "engine": self.engine,
             "source": self.request.source or "",
             "targets": sorted(self.request.targets),
-            "unspoken": sorted(t for t in self.request.targets if not self.request.speaks(t)),
+            "unspoken": sorted(unspoken) if wants_speech else [],
             "version": version("s2st"),
         }
         words = json.dumps(shaping, default=str)
