@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import LONG, TWO, Ran, s2st
+from tests.cli.running import LONG, TWO, Ran, inside
 
 ALL_FORMATS = "wav,srt,vtt,txt,jsonl,tsv"
 
@@ -31,4 +31,4 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Path]:
     """Two recordings to two languages in every format: the run, and the folder of its outputs."""
     out = tmp_path_factory.mktemp("whole")
     words = ("--tgt", "spa,cat", "--format", ALL_FORMATS, "-o", out)
-    return s2st("file", TWO, LONG, *words), out
+    return inside("file", TWO, LONG, *words), out

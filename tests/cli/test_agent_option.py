@@ -22,7 +22,7 @@ def sound(tmp_path: Path) -> Path:
 
 
 def test_an_agent_writes_subtitles_of_a_recording(sound: Path, tmp_path: Path) -> None:
-    ran = s2st(
+    ran = inside(
         *("file", sound, "--agent", COUNTER, "--agent-args", "--unit minute", "--tgt", "deu"),
         *("--format", "txt,srt", "-o", tmp_path / "out"),
     )
@@ -35,7 +35,7 @@ def test_an_agent_writes_subtitles_of_a_recording(sound: Path, tmp_path: Path) -
 
 
 def test_an_agent_speaks_a_recording(sound: Path, tmp_path: Path) -> None:
-    ran = s2st(
+    ran = inside(
         *("file", sound, "--agent", SEVERAL, "--agent-class", "Tone", "--format", "wav"),
         *("-o", tmp_path / "out"),
     )
@@ -47,7 +47,7 @@ def test_an_agent_speaks_a_recording(sound: Path, tmp_path: Path) -> None:
 
 
 def test_an_agent_that_writes_is_not_asked_to_speak(sound: Path, tmp_path: Path) -> None:
-    ran = s2st("file", sound, "--agent", COUNTER, "-o", tmp_path / "out")
+    ran = inside("file", sound, "--agent", COUNTER, "-o", tmp_path / "out")
 
     assert ran.code == 1
     assert "does not speak. Ask for text only: --format srt,txt" in ran.err
@@ -65,7 +65,7 @@ def test_two_recordings_at_once_have_two_agents(sound: Path, tmp_path: Path) -> 
     other = tmp_path / "other.wav"
     other.write_bytes(sound.read_bytes())
 
-    ran = s2st(
+    ran = inside(
         *("file", sound, other, "--agent", COUNTER, "--format", "txt", "--jobs", 2),
         *("-o", tmp_path / "out"),
     )

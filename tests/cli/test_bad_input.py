@@ -119,13 +119,13 @@ def test_bad_recordings_do_not_stop_the_others_but_the_exit_code_tells(
 
 def test_a_truncated_recording_alone_fails_and_a_silent_one_does_not(tmp_path: Path) -> None:
     CASES["truncated.wav"].make(tmp_path / "cut.wav")
-    ran = s2st("file", tmp_path / "cut.wav", "--tgt", "spa", "--format", "txt")
+    ran = inside("file", tmp_path / "cut.wav", "--tgt", "spa", "--format", "txt")
     assert (ran.code, ran.out) == (1, f"{SPANISH}\n")
     # It is not finished: the next run says again that something is missing.
-    again = s2st("file", tmp_path / "cut.wav", "--tgt", "spa", "--format", "txt", "--resume")
+    again = inside("file", tmp_path / "cut.wav", "--tgt", "spa", "--format", "txt", "--resume")
     assert (again.code, again.out) == (1, ran.out)
     zeros(tmp_path / "silent.wav", 16_000)
-    ran = s2st("file", tmp_path / "silent.wav", "--tgt", "spa", "--format", "txt", "--quiet")
+    ran = inside("file", tmp_path / "silent.wav", "--tgt", "spa", "--format", "txt", "--quiet")
     assert (ran.code, ran.out) == (0, "")
     assert ran.err.splitlines()[1:] == [
         f"{tmp_path}/silent.wav: no speech was found in 1.0 s of sound."
@@ -186,7 +186,7 @@ def test_a_manifest_of_windows_is_read_and_a_missing_recording_stops_no_other(
     (tmp_path / "a.wav").write_bytes(SHORT.read_bytes())
     rows = (HEADER, ("x", "none.wav", "", ""), ("y", "a.wav", "eng", "spa"))
     (tmp_path / "m.tsv").write_bytes(b"\xef\xbb\xbf" + columns(*rows, end="\r\n"))
-    ran = s2st("file", tmp_path / "m.tsv", "--format", "txt")
+    ran = inside("file", tmp_path / "m.tsv", "--format", "txt")
     assert ran.code == 1
     (line,) = ran.complaints
     assert f"{tmp_path}/none.wav does not exist" in line

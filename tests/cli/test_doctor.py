@@ -10,7 +10,7 @@ from engine.agent import StreamRequest
 from engine.models.store import convert
 from engine.registry import LoadOptions
 from engine.seamless.spec import SPEC
-from tests.cli.running import Ran, inside, s2st
+from tests.cli.running import Ran, inside
 from tests.fakes import DATA
 
 TARGETS = ["cat", "epo", "fra", "glg", "ita", "por", "spa"]
@@ -22,13 +22,13 @@ def findings(ran: Ran) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def healthy() -> Ran:
-    return s2st("doctor", "--json")
+    return inside("doctor", "--json")
 
 
 @pytest.fixture(scope="module")
 def bare() -> Ran:
     """A machine on which nothing is found."""
-    return s2st("doctor", env={"PATH": "/nonexistent"})
+    return inside("doctor", env={"PATH": "/nonexistent"})
 
 
 def test_doctor_tries_every_part_and_all_of_them_work(healthy: Ran) -> None:
@@ -57,7 +57,7 @@ def test_doctor_says_the_line_to_type_for_what_is_missing(bare: Ran) -> None:
 
 def test_doctor_finds_a_broken_configuration_and_goes_on(tmp_path: Path, healthy: Ran) -> None:
     (tmp_path / "config.toml").write_text("tgt = spa")
-    ran = s2st("doctor", "--json", env={"S2ST_CONFIG": str(tmp_path / "config.toml")})
+    ran = inside("doctor", "--json", env={"S2ST_CONFIG": str(tmp_path / "config.toml")})
     assert ran.code == 1
     finding = findings(ran)["configuration"]
     assert not finding["works"]

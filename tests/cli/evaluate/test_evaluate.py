@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.cli.running import Ran, Running, inside, s2st, until
+from tests.cli.running import Ran, Running, inside, until
 from tests.fakes import DATA
 
 MANIFEST = DATA / "few.tsv"
@@ -42,7 +42,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
 def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundled recordings through the draft engine, once."""
     folder = tmp_path_factory.mktemp("once") / "out"
-    ran = s2st("evaluate", "--data-file", MANIFEST, "-o", folder, "--computation-aware", *QUIET)
+    ran = inside("evaluate", "--data-file", MANIFEST, "-o", folder, "--computation-aware", *QUIET)
     assert ran.code == 0, ran.err
     return folder
 
@@ -63,7 +63,7 @@ def noise(tmp_path: Path) -> Path:
 
 
 def test_simulevals_published_example_gives_its_published_scores(noise: Path) -> None:
-    ran = s2st(
+    ran = inside(
         *("evaluate", "--data-file", noise, "--agent", AGENTS / "counter.py"),
         *("--source-segment-size", 1000, "--json", *QUIET),
     )
@@ -77,7 +77,7 @@ def test_simulevals_published_example_gives_its_published_scores(noise: Path) ->
 
 
 def test_the_agents_own_options_reach_it(noise: Path, tmp_path: Path) -> None:
-    ran = s2st(
+    ran = inside(
         *("evaluate", "--data-file", noise, "--agent", AGENTS / "counter.py"),
         *("--agent-args", "--unit minute", "-o", tmp_path / "out", *QUIET),
     )
@@ -144,14 +144,16 @@ def test_computation_aware_numbers_differ_and_are_never_smaller(once: Path) -> N
 
 @pytest.mark.parametrize("how", [(), ("--jobs", 2)], ids=["again", "two at once"])
 def test_scores_are_the_same_to_the_last_digit(once: Path, how: tuple[object, ...]) -> None:
-    ran = s2st("evaluate", "--data-file", MANIFEST, "--json", *QUIET, *how)
+    ran = inside("evaluate", "--data-file", MANIFEST, "--json", *QUIET, *how)
 
     assert unclocked(scores(ran)) == unclocked(values_in(once))
 
 
 @pytest.mark.ray
 def test_scores_on_ray_are_the_same_to_the_last_digit(once: Path) -> None:
-    ran = s2st("evaluate", "--data-file", MANIFEST, "--json", "--ray", "local", "--jobs", 2, *QUIET)
+    ran = inside(
+        "evaluate", "--data-file", MANIFEST, "--json", "--ray", "local", "--jobs", 2, *QUIET
+    )
 
     assert unclocked(scores(ran)) == unclocked(values_in(once))
 
@@ -167,7 +169,7 @@ def test_a_killed_run_goes_on_where_it_stopped(once: Path, tmp_path: Path) -> No
     with (out / "results.jsonl").open("a") as file:
         file.write('{"index": 3, "id": "half wri')
 
-    ran = s2st(*words, "--resume", "--json")
+    ran = inside(*words, "--resume", "--json")
 
     assert 2 <= kept < 5
     assert unclocked(scores(ran)) == unclocked(values_in(once))
@@ -217,7 +219,7 @@ def test_resuming_what_is_finished_only_scores_it(once: Path) -> None:
 
 def test_only_the_items_asked_for_are_run(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    ran = s2st(
+    ran = inside(
         *("evaluate", "--data-file", MANIFEST, "-o", out, "--no-scoring", *QUIET),
         *("--start-index", 1, "--end-index", 2),
     )
@@ -230,7 +232,7 @@ def test_only_the_items_asked_for_are_run(tmp_path: Path) -> None:
 
 
 def test_transcripts_are_scored_by_words(tmp_path: Path) -> None:
-    ran = s2st("evaluate", "--data-file", MANIFEST, "--task", "asr", "--json", *QUIET)
+    ran = inside("evaluate", "--data-file", MANIFEST, "--task", "asr", "--json", *QUIET)
 
     wer = scores(ran)["WER"]
     assert wer is not None and 0 <= wer < 30
@@ -238,7 +240,7 @@ def test_transcripts_are_scored_by_words(tmp_path: Path) -> None:
 
 def test_speech_is_kept_and_measured_with_its_text(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    ran = s2st(
+    ran = inside(
         *("evaluate", "--data-file", MANIFEST, "-o", out, "--task", "s2st", *QUIET),
         *("--start-index", 1, "--end-index", 3, "--quality-metrics", "BLEU,ASR_BLEU,NE"),
         *("--latency-metrics", "StartOffset,EndOffset,ATD", "--computation-aware"),
@@ -260,7 +262,7 @@ def test_speech_is_kept_and_measured_with_its_text(tmp_path: Path) -> None:
 
 def test_a_sweep_runs_each_value_and_makes_one_report(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    ran = s2st(
+    ran = inside(
         *("evaluate", "--data-file", MANIFEST, "-o", out, *QUIET, "--json"),
         *("--sweep", "max_utterance_ms=1000,6000", "--latency-metrics", "AL"),
     )
@@ -278,7 +280,7 @@ def test_a_sweep_runs_each_value_and_makes_one_report(tmp_path: Path) -> None:
 
 
 def test_a_sweep_of_an_engine_with_weights_gives_a_curve(tmp_path: Path) -> None:
-    ran = s2st(
+    ran = inside(
         *("evaluate", "--data-file", MANIFEST, "--start-index", 1, "--end-index", 3, *M4T),
         *("--dtype", "fp32", "--jobs", 2),
         *("--sweep", "frames=0,12", "-o", tmp_path / "out", *QUIET),
@@ -294,7 +296,7 @@ def test_runs_are_compared_with_confidence(once: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     doubting = ("--policy", "file", "--min-confidence", 0.95)
     words = ("evaluate", "--data-file", MANIFEST, "-o", other, *doubting, *QUIET)
-    assert s2st(*words).code == 0
+    assert inside(*words).code == 0
 
     ran = inside("evaluate", "--compare", once, other)
     same = inside("evaluate", "--compare", once, once)
@@ -328,7 +330,7 @@ def test_a_foreign_agent_that_dies_of_one_item_fails_only_that(tmp_path: Path) -
     rows = "".join(f"{name}.wav\tx\n" for name in ("good", "deadly", "fine"))
     (tmp_path / "t.tsv").write_text("audio\ttgt_text\n" + rows)
 
-    ran = s2st(
+    ran = inside(
         *("evaluate", "--data-file", tmp_path / "t.tsv", "-o", tmp_path / "out", "-q"),
         *("--agent", tmp_path / "agent.py"),
     )
@@ -358,7 +360,7 @@ def test_talks_are_compared_by_their_sentences(tmp_path: Path) -> None:
     seg = "".join(f"a.wav\t{start}\t0.5\t1 second\n" for start in (0, 0.5))
     (tmp_path / "seg.tsv").write_text("audio\toffset\tduration\ttgt_text\n" + seg)
     for name, size in (("one", 320), ("two", 500)):
-        ran = s2st(
+        ran = inside(
             *("evaluate", "--data-file", manifest, "-o", tmp_path / name, *COUNT),
             *("--segmentation", tmp_path / "seg.tsv", "--source-segment-size", size),
         )
@@ -373,7 +375,7 @@ def test_talks_are_compared_by_their_sentences(tmp_path: Path) -> None:
 
 
 def test_the_target_may_come_from_the_environment(tmp_path: Path) -> None:
-    ran = s2st(
+    ran = inside(
         *("evaluate", "--data-file", folder_of(tmp_path, "a"), "--json", *COUNT),
         env={"S2ST_TGT": "cat"},
     )
@@ -472,7 +474,7 @@ def test_quotes_in_a_reference_are_letters(noise: Path, tmp_path: Path) -> None:
     text = '"1 second" 2 "" second'
     noise.write_text(f"id\taudio\ttgt_text\nnoise\tnoise.wav\t{text}\n")
 
-    ran = s2st(
+    ran = inside(
         *("evaluate", "--data-file", noise, "--agent", AGENTS / "counter.py"),
         *("-o", tmp_path / "out", *QUIET),
     )
@@ -487,7 +489,7 @@ def test_rows_in_other_languages_are_left_out_and_named(tmp_path: Path) -> None:
     manifest = DATA / ".test_other_languages.tsv"
     manifest.write_text(rows)
     try:
-        ran = s2st(
+        ran = inside(
             "evaluate", "--data-file", manifest, "--src", "eng", "--end-index", 1, "--no-scoring"
         )
     finally:

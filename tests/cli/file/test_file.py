@@ -12,7 +12,7 @@ from tests.cli.running import NOTICE, SHORT, SPANISH, TWO, Ran, contents, inside
 
 
 def test_a_single_recording_is_spoken_and_subtitled_and_its_text_shown(tmp_path: Path) -> None:
-    ran = s2st("file", SHORT, "--tgt", "spa", "-o", tmp_path / "new" / "folder")
+    ran = inside("file", SHORT, "--tgt", "spa", "-o", tmp_path / "new" / "folder")
     assert (ran.code, ran.out) == (0, f"{SPANISH}\n")
     assert names(tmp_path / "new" / "folder") == [
         *("short.eng.srt", "short.spa.srt", "short.spa.wav")
@@ -27,7 +27,7 @@ def test_with_two_targets_each_line_says_its_language_and_outputs_stand_beside_t
 ) -> None:
     (tmp_path / "talk.wav").write_bytes(SHORT.read_bytes())
     words = ("--src", "en", "--tgt", "es", "--tgt", "Catalan", "--format", "txt")
-    ran = s2st("file", tmp_path / "talk.wav", *words)
+    ran = inside("file", tmp_path / "talk.wav", *words)
     assert ran.out.splitlines()[0] == f"spa\t{SPANISH}"
     assert ran.out.splitlines()[1].startswith("cat\t")
     expected = ["talk.cat.txt", "talk.eng.txt", "talk.spa.txt", "talk.wav"]
@@ -35,7 +35,7 @@ def test_with_two_targets_each_line_says_its_language_and_outputs_stand_beside_t
 
 
 def test_the_source_as_only_target_is_a_transcript(tmp_path: Path) -> None:
-    ran = s2st("file", SHORT, "--tgt", "eng", "-o", tmp_path, "--quiet")
+    ran = inside("file", SHORT, "--tgt", "eng", "-o", tmp_path, "--quiet")
     assert (ran.code, ran.out) == (0, "Tomorrow we will go to the mountains.\n")
     assert names(tmp_path) == ["short.eng.srt"]
 
@@ -77,7 +77,7 @@ def test_standard_input_is_a_wav_or_raw_with_a_rate(tmp_path: Path) -> None:
 def with_timeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("timeline")
     words = ("--tgt", "spa", "--timeline", "--format", "wav,jsonl", "-o", out)
-    assert s2st("file", TWO, *words).code == 0
+    assert inside("file", TWO, *words).code == 0
     return out
 
 
@@ -102,7 +102,7 @@ def test_the_original_is_mixed_in_at_its_level_under_speech_on_the_timeline(
     with_timeline: Path, tmp_path: Path
 ) -> None:
     words = ("--tgt", "spa", "--mix-original", "-18", "--format", "wav", "-o", tmp_path)
-    ran = s2st("file", TWO, *words)
+    ran = inside("file", TWO, *words)
     assert ran.code == 0, ran.err
     assert names(tmp_path) == ["two_sentences.spa.wav"]
     mixed, rate_hz = soundfile.read(tmp_path / "two_sentences.spa.wav")
@@ -125,7 +125,7 @@ def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:
     assert "short.eng.txt' exists already" in line
     assert "--overwrite" in line
     assert contents(tmp_path) == {"short.eng.txt": b"mine"}
-    assert s2st(*words, "--overwrite").code == 0
+    assert inside(*words, "--overwrite").code == 0
     assert contents(tmp_path) == {"short.eng.txt": b"Tomorrow we will go to the mountains.\n"}
 
 
@@ -170,5 +170,5 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(tmp_path: Path) -> N
 
 def test_text_is_utf8_whatever_the_terminal_says(tmp_path: Path) -> None:
     words = ("--tgt", "spa", "--format", "txt", "-o", tmp_path)
-    ran = s2st("file", SHORT, *words, env={"PYTHONIOENCODING": "ascii"})
+    ran = inside("file", SHORT, *words, env={"PYTHONIOENCODING": "ascii"})
     assert (ran.code, ran.out) == (0, f"{SPANISH}\n")

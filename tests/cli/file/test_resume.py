@@ -62,7 +62,7 @@ def to_do(*words: object) -> list[str]:
 @pytest.mark.usefixtures("folder")
 def test_what_is_finished_is_not_done_again() -> None:
     assert to_do() == []
-    ran = s2st("file", "in", "-o", "out", *WORDS, "--resume")
+    ran = inside("file", "in", "-o", "out", *WORDS, "--resume")
     assert ran.code == 0
     assert [line for line in ran.err.splitlines() if "finished before" in line] == [
         f"in/{name}: finished before" for name in FILES
@@ -71,7 +71,7 @@ def test_what_is_finished_is_not_done_again() -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_a_program_is_told_of_what_is_finished_too() -> None:
-    ran = s2st("file", "in", "-o", "out", *WORDS, "--resume", "--json")
+    ran = inside("file", "in", "-o", "out", *WORDS, "--resume", "--json")
     records = [json.loads(line) for line in ran.out.splitlines()]
     assert [record["type"] for record in records] == ["file_finished_before"] * len(FILES)
     assert all(Path(path).is_file() for record in records for path in record["outputs"])
@@ -101,7 +101,7 @@ def test_only_what_changed_is_written_again(folder: Path) -> None:
     expected = contents(folder / "out")
     os.truncate(folder / "out" / "b.spa.txt", 3)
     before = modified(folder / "out")
-    ran = s2st("file", "in", "-o", "out", *WORDS, "--resume")
+    ran = inside("file", "in", "-o", "out", *WORDS, "--resume")
     assert ran.code == 0, ran.err
     assert contents(folder / "out") == expected
     changed = {name for name, at in modified(folder / "out").items() if at != before[name]}
@@ -149,7 +149,7 @@ def test_a_killed_run_is_finished_and_what_it_had_finished_is_not_touched(tmp_pa
     done = {name: at for name, at in left.items() if name[0] in "01"}
     assert any(name.endswith(".part") for name in left)
     assert len(done) == 2 * 5
-    ran = s2st(*words, "--resume")
+    ran = inside(*words, "--resume")
     assert ran.code == 0, ran.err
     assert parts(out) == []
     assert {name: at for name, at in modified(out).items() if name in done} == done
@@ -167,7 +167,7 @@ def test_leftovers_of_a_killed_mix_are_gone_too(tmp_path: Path) -> None:
         os.kill(run.process.pid, signal.SIGKILL)
         run.process.wait()
     assert parts(out)
-    assert s2st(*words, "--resume").code == 0
+    assert inside(*words, "--resume").code == 0
     assert names(out) == ["short.eng.srt", "short.spa.srt", "short.spa.wav"]
 
 
@@ -188,7 +188,7 @@ def test_a_run_killed_while_its_files_are_put_in_place_is_finished_by_the_next(
     Journal(out).add(Record(NEVER_FINISHED, "", made))
     (out / "b.spa.srt").unlink()
     assert to_do() == ["b.wav"]
-    assert s2st("file", "in", "-o", "out", *WORDS, "--resume").code == 0
+    assert inside("file", "in", "-o", "out", *WORDS, "--resume").code == 0
     assert to_do() == []
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import soundfile
 
-from tests.cli.running import Running, contents, inside, names, parts, s2st, until
+from tests.cli.running import Running, contents, inside, names, parts, until
 from tests.fakes import DATA
 
 TINY = DATA / "seamless"
@@ -30,7 +30,7 @@ def test_recordings_at_once_come_to_what_they_come_to_one_by_one(tmp_path: Path)
     recordings(tmp_path / "in", 3)
     words = ("file", tmp_path / "in", "--tgt", "spa", *SEAMLESS, *LIVELY, "--format", "srt,txt,wav")
     for jobs in (1, 3):
-        ran = s2st(*words, "-o", tmp_path / f"out{jobs}", "--jobs", jobs)
+        ran = inside(*words, "-o", tmp_path / f"out{jobs}", "--jobs", jobs)
         assert ran.code == 0, ran.err
     alone, together = (contents(tmp_path / f"out{jobs}") for jobs in (1, 3))
     assert sorted(alone) == sorted(together) != []
@@ -49,7 +49,7 @@ def test_a_bad_recording_among_streams_fails_alone(tmp_path: Path) -> None:
     recordings(tmp_path / "in", 2, seconds=3.0)
     (tmp_path / "in" / "empty.wav").touch()
     words = ("--tgt", "spa", *SEAMLESS, "--format", "txt", "--jobs", 3, "-o", tmp_path / "out")
-    ran = s2st("file", tmp_path / "in", *words)
+    ran = inside("file", tmp_path / "in", *words)
     assert ran.code == 1
     assert [line for line in ran.complaints if "empty.wav" in line] == ran.complaints
     assert names(tmp_path / "out") == ["0.spa.txt", "1.spa.txt"]
@@ -112,7 +112,7 @@ def test_options_about_weights_mean_nothing_to_an_engine_without(tmp_path: Path)
         ran = inside(*words, *option)
         assert ran.code == 2
         assert f"{option[0]} means nothing to the engine 'cascade'" in ran.err
-    assert s2st(*words, env={"S2ST_DEVICE": "cpu"}).code == 0
+    assert inside(*words, env={"S2ST_DEVICE": "cpu"}).code == 0
 
 
 def test_what_cannot_be_loaded_fails_every_recording_with_the_reason(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_what_cannot_be_loaded_fails_every_recording_with_the_reason(tmp_path: P
     broken = tmp_path / "model"
     shutil.copytree(TINY, broken, ignore=shutil.ignore_patterns("cases"))
     (broken / "vocoder.pt").write_bytes(b"no checkpoint")
-    ran = s2st(
+    ran = inside(
         *("file", tmp_path / "in", "--engine", "seamless", "--model-dir", broken, "--tgt", "spa"),
         *("--jobs", 2, "-o", tmp_path / "out"),
     )
@@ -163,7 +163,7 @@ def test_a_voice_is_asked_for_by_the_models_number(tmp_path: Path) -> None:
 def test_the_encoder_window_says_that_it_is_not_the_reference(tmp_path: Path) -> None:
     words = ("file", TINY / "speech.wav", *SEAMLESS, *LIVELY, "--no-vad", "--tgt", "spa")
     trace = ("--trace", tmp_path / "trace.jsonl", "--speaker", "1")
-    ran = s2st(*words, "--encoder-window", 4000, *trace, "--format", "txt", "-o", tmp_path)
+    ran = inside(*words, "--encoder-window", 4000, *trace, "--format", "txt", "-o", tmp_path)
     assert ran.code == 0
     assert "not the reference's model" in ran.err
     records = [json.loads(line) for line in (tmp_path / "trace.jsonl").read_text().splitlines()]

@@ -17,6 +17,7 @@ from tests.cli.running import (
     Running,
     contents,
     copies,
+    inside,
     names,
     parts,
     s2st,
@@ -27,7 +28,7 @@ from tests.cli.running import (
 def test_two_jobs_write_the_same_bytes_as_one(whole_run: tuple[Ran, Path], tmp_path: Path) -> None:
     _, alone = whole_run
     words = ("--tgt", "spa,cat", "--format", ALL_FORMATS, "-o", tmp_path, "--jobs", 2)
-    ran = s2st("file", TWO, LONG, *words)
+    ran = inside("file", TWO, LONG, *words)
     assert ran.code == 0, ran.err
     assert ran.err.count(NOTICE) == 1
     assert contents(tmp_path) == contents(alone)

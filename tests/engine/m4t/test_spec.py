@@ -6,7 +6,7 @@ from engine.agent import Chain, StreamRequest
 from engine.m4t.agent import M4tAgent
 from engine.m4t.spec import SPEC
 from engine.registry import LoadOptions
-from tests.cli.running import inside, s2st
+from tests.cli.running import inside
 from tests.fakes import DATA
 
 TINY = str(DATA / "m4t")
@@ -26,7 +26,7 @@ def test_a_voice_detector_stands_in_front_unless_there_is_none() -> None:
 
 
 def test_a_file_is_translated_from_the_command_line(tmp_path: Path) -> None:
-    ran = s2st(
+    ran = inside(
         *("file", DATA / "two_sentences.wav", "--engine", "m4t", "--model-dir", TINY),
         *("--tgt", "spa", "--device", "cpu", "-o", tmp_path, "--format", "txt,wav"),
     )

@@ -24,7 +24,7 @@ from engine.seamless.spec import SPEC
 from engine.seamless.utterance import UtteranceState, encode
 from engine.seamless.words import WordSpeller
 from tests import agent_checks
-from tests.cli.running import Ran, s2st
+from tests.cli.running import Ran, inside
 from tests.fakes import DATA, chunks
 
 TINY = DATA / "seamless"
@@ -288,7 +288,7 @@ def test_written_tokens_count_once_against_the_longest_sentence(
 
 
 def traced(case: str, *words: object, out: Any) -> tuple[list[dict[str, Any]], Ran]:
-    ran = s2st(
+    ran = inside(
         *("file", TINY / "speech.wav", "--engine", "seamless", "--model-dir", TINY, "--no-vad"),
         *("--max-len-b", 400, "--trace", out / "trace.jsonl", "-o", out, "--dtype", "fp32"),
         *words,
@@ -318,7 +318,7 @@ def test_the_trace_of_a_file_is_the_recorded_case(tmp_path: Any) -> None:
 
 
 def test_options_of_weights_mean_nothing_to_the_draft_engine(tmp_path: Any) -> None:
-    ran = s2st("file", DATA / "short.wav", "--decision-threshold", 0.3, "-o", tmp_path)
+    ran = inside("file", DATA / "short.wav", "--decision-threshold", 0.3, "-o", tmp_path)
 
     assert ran.code == 2
     assert "--decision-threshold means nothing to the engine 'cascade'" in ran.err
@@ -326,8 +326,8 @@ def test_options_of_weights_mean_nothing_to_the_draft_engine(tmp_path: Any) -> N
 
 def test_a_model_folder_that_is_none_is_one_line(tmp_path: Any) -> None:
     words = ("file", DATA / "short.wav", "--engine", "seamless", "-o", tmp_path / "out")
-    assert "does not exist" in s2st(*words, "--model-dir", tmp_path / "gone").err
-    ran = s2st(*words, "--model-dir", tmp_path)
+    assert "does not exist" in inside(*words, "--model-dir", tmp_path / "gone").err
+    ran = inside(*words, "--model-dir", tmp_path)
     assert ran.code == 1
     assert "is no model directory" in ran.err
     assert np.size(ran.complaints) == 1
