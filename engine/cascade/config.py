@@ -13,7 +13,6 @@ class CascadeConfig:
     recognizer: str = "pocketsphinx"
     translator: str = "apertium"
     synthesizer: str = "espeak"
-    voice_detector: str = "pocketsphinx"
     silence_ms: int = 240
     """Silence that ends an utterance."""
 

@@ -24,9 +24,9 @@ def load(options: LoadOptions) -> Agent[Any, Any, Any]:
     from engine.cascade.agent import CascadeAgent
     from engine.hearing.segmenter import Segmenter, SegmenterConfig
 
-    config = CascadeConfig(voice_detector=options.voice_detector)
+    config = CascadeConfig()
     segmenter = Segmenter(
-        load_detector(config.voice_detector),
+        load_detector(options.voice_detector),
         SegmenterConfig(silence_ms=config.silence_ms),
     )
     cascade = CascadeAgent(

@@ -1,2 +1,2 @@
 """SeamlessM4T v2 of transformers: whole utterances at their best, overlapping windows, and a stream
-that commits word by word. May import the hall and `engine/layers`, no other engine."""
+that commits word by word. No other engine is imported."""

@@ -13,7 +13,6 @@ from audio_io.chunk import Samples, silence
 from engine.m4t.loading import M4tModel
 from engine.m4t.words import SPACE, UNKNOWN, Pieces
 
-END_UNIT = 2
 PAD_UNIT = 1
 
 

@@ -328,7 +328,7 @@ def _load(options: LoadOptions) -> ForeignAgent:
     return ForeignAgent(ForeignEngineConfig(options.agent, options.agent_segment_ms))
 
 
-def _missing(request: StreamRequest, options: LoadOptions) -> list[Missing]:
+def _missing(_: StreamRequest, options: LoadOptions) -> list[Missing]:
     """What the agent needs of this Python; of another, loading it says."""
     assert options.agent is not None
     if options.agent.python is None and find_spec("simuleval") is None:

@@ -21,7 +21,6 @@ from engine.text.times import TextTimes
 
 LINE_CELLS = 42
 """Width of a line, in terminal cells."""
-MAX_LINES = 2
 SHORTEST_MS = 1000
 LONGEST_MS = 7000
 PAUSE_MS = 1000

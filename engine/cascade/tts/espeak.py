@@ -20,8 +20,6 @@ VOICES = {
     "ita": "it",
     "fra": "fr",
 }
-BORROWED = {"glg": "por"}
-"""Targets spoken with the voice of another language."""
 INSTALL = "apt install espeak-ng"
 TIMEOUT_S = 60.0
 """A sentence takes 20 to 50 ms; longer means that it hangs."""
