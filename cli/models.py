@@ -11,7 +11,7 @@ from audio_io.errors import UsageError
 from cli.options.shared import Json
 
 if TYPE_CHECKING:
-    from engine.models.store import Heard, Progress, PullPlan
+    from engine.models.store import OnProgress, Progress, PullPlan
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -64,7 +64,7 @@ def pull(name: Name, yes: Yes = False) -> None:
 
     here = {model.name for model in store.installed()}
     with _Shown() as shown:
-        folder = store.pull(name, progress=shown.hear, confirm=_asker(yes))
+        folder = store.pull(name, progress=shown.report, confirm=_asker(yes))
     done = "was here already" if name in here else "is here, and works offline"
     print(f"The model '{name}' {done}: {folder}", file=sys.stderr)
 
@@ -86,7 +86,7 @@ def convert(
     from engine.models import store
 
     with _Shown() as shown:
-        folder = store.convert(source, output, progress=shown.hear)
+        folder = store.convert(source, output, progress=shown.report)
     print(f"Converted: {folder}", file=sys.stderr)
 
 
@@ -96,7 +96,7 @@ def verify(name: Name) -> None:
     from engine.models import store
 
     with _Shown() as shown:
-        files = store.verify(name, progress=shown.hear)
+        files = store.verify(name, progress=shown.report)
     print(f"The model '{name}' is whole: {len(files)} files are as they were.", file=sys.stderr)
 
 
@@ -149,7 +149,7 @@ class _Shown:
     """Progress of files: a bar on a terminal, a line when a file begins elsewhere."""
 
     def __init__(self) -> None:
-        self._bar: Heard | None = None
+        self._bar: OnProgress | None = None
         self._stop: Callable[[], None] = lambda: None
         self._last = ("", "")
 
@@ -159,7 +159,7 @@ class _Shown:
     def __exit__(self, *_: object) -> None:
         self._stop()
 
-    def hear(self, progress: "Progress") -> None:
+    def report(self, progress: "Progress") -> None:
         if sys.stderr.isatty():
             if self._bar is None:  # the bar comes after the question
                 from cli.terminal.model_bar import ModelBar

@@ -16,6 +16,7 @@ from engine.registry import Finding
 
 
 def findings() -> Iterator[Finding]:
+    """Every member, and what the cascade can use besides."""
     yield _recognizer()
     yield from _translations()
     yield _voices()

@@ -27,7 +27,7 @@ from engine.m4t.config import RING_S, M4tPolicy
 from engine.m4t.merging import seam
 from engine.m4t.speaking import speak
 from engine.m4t.translating import Stretch, Translation, translate
-from engine.m4t.utterances import Said, UtteranceAgent, UtteranceState
+from engine.m4t.utterances import TranslationSteps, UtteranceAgent, UtteranceState
 from engine.text.output import Output, Span, SpelledWord
 
 CONTEXT_WORDS = 8
@@ -93,7 +93,7 @@ class ChunkedAgent(UtteranceAgent[ChunkedState]):
             language: MergedWords(committed_s=begin_s) for language in state.output.wanted()
         }
 
-    def _hear(self, samples: Samples, state: ChunkedState) -> Said:
+    def _hear(self, samples: Samples, state: ChunkedState) -> TranslationSteps:
         window = round(RATE_HZ * state.policy.window_s)
         hop = window - round(RATE_HZ * state.policy.overlap_s)
         left = samples
@@ -109,7 +109,7 @@ class ChunkedAgent(UtteranceAgent[ChunkedState]):
                 yield from self._window(state.ring[:-1][-window:], end_sample, state, final=False)
                 state.fresh, state.windows = 1, state.windows + 1
 
-    def _finish(self, state: ChunkedState) -> Said:
+    def _finish(self, state: ChunkedState) -> TranslationSteps:
         window = round(RATE_HZ * state.policy.window_s)
         overlap = round(RATE_HZ * state.policy.overlap_s) if state.windows else 0
         last = state.ring[-min(window, state.fresh + overlap) :]
@@ -117,7 +117,7 @@ class ChunkedAgent(UtteranceAgent[ChunkedState]):
 
     def _window(
         self, samples: Samples, end_sample: int, state: ChunkedState, *, final: bool
-    ) -> Said:
+    ) -> TranslationSteps:
         policy, output = state.policy, state.output
         stretch = Stretch(samples, tuple(state.languages), {}, policy, seed=state.windows)
         said = yield Asked(stretch)

@@ -1,4 +1,4 @@
-"""Utterances at their best: each is heard to its end, then written and spoken in one pass."""
+"""Utterances at their best: each is taken to its end, then translated and spoken in one pass."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from engine.layers.drive import Asked
 from engine.layers.features import RATE_HZ
 from engine.m4t.config import M4tPolicy
 from engine.m4t.translating import Stretch
-from engine.m4t.utterances import Said, UtteranceAgent, UtteranceState
+from engine.m4t.utterances import TranslationSteps, UtteranceAgent, UtteranceState
 
 MOST_S = 30
 """The model leaves out what comes later. A voice detector in front cuts sooner, and at pauses."""
@@ -36,11 +36,11 @@ class CompleteAgent(UtteranceAgent[CompleteState]):
     def _begin(self, state: CompleteState) -> None:
         state.sound.clear()
 
-    def _hear(self, samples: Samples, state: CompleteState) -> Said:
+    def _hear(self, samples: Samples, state: CompleteState) -> TranslationSteps:
         state.sound.append(samples)
         yield from ()
 
-    def _finish(self, state: CompleteState) -> Said:
+    def _finish(self, state: CompleteState) -> TranslationSteps:
         output, span = state.output, state.span_to(state.next_sample)
         sound, speakers = np.concatenate(state.sound), output.speakers
         state.sound.clear()

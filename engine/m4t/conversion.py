@@ -20,7 +20,7 @@ def keep(source: Path, target: Path, progress: Callable[[str, int, int], None]) 
     """Put the model of the directory `source` into the directory `target`, which exists.
 
     Only what is loaded is taken. Weights are linked where the disk can do that, so that they take
-    no room twice. `progress` hears a file's name, and its bytes. Raises `EngineError` where
+    no room twice. `progress` is told a file's name, and its bytes. Raises `EngineError` where
     `source` is no such model, or a file is not whole.
     """
     read_config(source)

@@ -38,7 +38,7 @@ from engine.m4t.features import (
 from engine.m4t.greedy import GreedyConfig, Hypothesis, hypothesis
 from engine.m4t.history import Step, take
 from engine.m4t.speaking import speak
-from engine.m4t.utterances import Said, UtteranceAgent, UtteranceState
+from engine.m4t.utterances import TranslationSteps, UtteranceAgent, UtteranceState
 from engine.text.output import Span, joined
 
 JUDGED = RATE_HZ // 2
@@ -120,7 +120,7 @@ class StreamAttAgent(UtteranceAgent[StreamAttState]):
             language: LanguageState(committed_s=begin_s) for language in state.output.wanted()
         }
 
-    def _hear(self, samples: Samples, state: StreamAttState) -> Said:
+    def _hear(self, samples: Samples, state: StreamAttState) -> TranslationSteps:
         state.unheard = np.concatenate([state.unheard, samples])
         hop = RATE_HZ * state.policy.hop_ms // 1000
         # The last hop must be able to say that it is the last.
@@ -128,7 +128,7 @@ class StreamAttAgent(UtteranceAgent[StreamAttState]):
             ready, state.unheard = state.unheard[:hop], state.unheard[hop:]
             yield from self._listen(ready, state, final=False)
 
-    def _finish(self, state: StreamAttState) -> Said:
+    def _finish(self, state: StreamAttState) -> TranslationSteps:
         rest, state.unheard = state.unheard, silence(0)
         yield from self._listen(rest, state, final=True)
 

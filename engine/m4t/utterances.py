@@ -36,12 +36,13 @@ class UtteranceState:
 
 
 State = TypeVar("State", bound=UtteranceState)
-Said: TypeAlias = Steps[Stretch, dict[str, Translation]]
+TranslationSteps: TypeAlias = Steps[Stretch, dict[str, Translation]]
 """What a stream says, and the stretches that it wants translated, to be answered by language."""
 
 
 class UtteranceAgent(Agent[AudioChunk, Event, State], Generic[State]):
-    """Takes the sound of utterances. How they are heard is told by the three methods below."""
+    """Takes the sound of utterances. Each mode translates them its own way, in the three methods
+    at the end."""
 
     most_samples: int = sys.maxsize
     """An utterance that gets this long is ended, and the next one goes on."""
@@ -68,7 +69,7 @@ class UtteranceAgent(Agent[AudioChunk, Event, State], Generic[State]):
     def _compute(self, stretches: Sequence[Stretch]) -> list[dict[str, Translation] | EngineError]:
         return translate(self._model, stretches)
 
-    def _take(self, chunk: AudioChunk, state: State) -> Said:
+    def _take(self, chunk: AudioChunk, state: State) -> TranslationSteps:
         if chunk.sample_rate_hz != RATE_HZ:
             raise ValueError(f"m4t hears {RATE_HZ} Hz only")
         if state.start_sample is not None and chunk.start_sample != state.next_sample:
@@ -88,7 +89,7 @@ class UtteranceAgent(Agent[AudioChunk, Event, State], Generic[State]):
         if chunk.boundary is not Boundary.NONE:
             yield from self._end(state)
 
-    def _end(self, state: State) -> Said:
+    def _end(self, state: State) -> TranslationSteps:
         if state.start_sample is None:
             return
         end_sample = state.next_sample
@@ -102,9 +103,9 @@ class UtteranceAgent(Agent[AudioChunk, Event, State], Generic[State]):
         """An utterance begins at `state.start_sample`."""
 
     @abstractmethod
-    def _hear(self, samples: Samples, state: State) -> Said:
+    def _hear(self, samples: Samples, state: State) -> TranslationSteps:
         """More of the open utterance; `state.next_sample` is where these samples end."""
 
     @abstractmethod
-    def _finish(self, state: State) -> Said:
+    def _finish(self, state: State) -> TranslationSteps:
         """The open utterance is over: say the rest."""

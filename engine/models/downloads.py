@@ -22,7 +22,7 @@ from engine.errors import EngineError
 
 logger = logging.getLogger(__name__)
 
-Heard = Callable[[int, int | None], None]
+OnBytes = Callable[[int, int | None], None]
 """Told the bytes that are there, and those of the whole file where they are known."""
 BLOCK_BYTES = 1 << 20
 
@@ -102,7 +102,7 @@ def look_up_on_hub(repository: str, file: str, revision: str, sha256: str | None
     return RemoteFile(file, pinned, found.size, sha256, f"{commit} {etag}", get_token())
 
 
-def fetch(remote: RemoteFile, folder: Path, heard: Heard, patience: Patience) -> Path:
+def fetch(remote: RemoteFile, folder: Path, report: OnBytes, patience: Patience) -> Path:
     """Fetch a file into a folder and check it. What is there already is not fetched again.
 
     Until it is whole it is called `NAME.part`, and `NAME.from` says what it is part of.
@@ -117,9 +117,9 @@ def fetch(remote: RemoteFile, folder: Path, heard: Heard, patience: Patience) ->
                 stale.unlink(missing_ok=True)
             origin.write_text(identity, encoding="utf-8")
         if whole.is_file():
-            heard(whole.stat().st_size, remote.size_bytes)
+            report(whole.stat().st_size, remote.size_bytes)
             return whole
-        _fill(part, remote, heard, patience)
+        _fill(part, remote, report, patience)
         _check(part, remote)
         part.replace(whole)
     except OSError as error:
@@ -127,13 +127,13 @@ def fetch(remote: RemoteFile, folder: Path, heard: Heard, patience: Patience) ->
     return whole
 
 
-def sha256_of(path: Path, heard: Callable[[int], None] = lambda _: None) -> str:
-    """The checksum of a file; `heard` is told of every block read."""
+def sha256_of(path: Path, report: Callable[[int], None] = lambda _: None) -> str:
+    """The checksum of a file; `report` is told of every block read."""
     summed = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
             summed.update(block)
-            heard(len(block))
+            report(len(block))
     return summed.hexdigest()
 
 
@@ -164,7 +164,7 @@ def in_words(size_bytes: int) -> str:
     return f"{size:.1f} GB"
 
 
-def _fill(part: Path, remote: RemoteFile, heard: Heard, patience: Patience) -> None:
+def _fill(part: Path, remote: RemoteFile, report: OnBytes, patience: Patience) -> None:
     """Append to a part until it is whole."""
     failures, pause_s = 0, patience.first_pause_s
     while True:
@@ -172,7 +172,7 @@ def _fill(part: Path, remote: RemoteFile, heard: Heard, patience: Patience) -> N
         if remote.size_bytes is not None and before >= remote.size_bytes:
             return
         try:
-            if _append(part, remote, heard, patience):
+            if _append(part, remote, report, patience):
                 return
             raise ConnectionError("the connection ended too soon")
         except urllib.error.HTTPError as error:
@@ -195,7 +195,7 @@ def _fill(part: Path, remote: RemoteFile, heard: Heard, patience: Patience) -> N
         pause_s *= 2
 
 
-def _append(part: Path, remote: RemoteFile, heard: Heard, patience: Patience) -> bool:
+def _append(part: Path, remote: RemoteFile, report: OnBytes, patience: Patience) -> bool:
     """One connection's worth; whether the file is whole now."""
     there = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(remote.url)  # noqa: S310  checked in _open
@@ -214,7 +214,7 @@ def _append(part: Path, remote: RemoteFile, heard: Heard, patience: Patience) ->
             while block := answer.read(BLOCK_BYTES):
                 file.write(block)
                 there += len(block)
-                heard(there, remote.size_bytes or total)
+                report(there, remote.size_bytes or total)
             file.flush()
             os.fsync(file.fileno())
     wanted = remote.size_bytes if remote.size_bytes is not None else total

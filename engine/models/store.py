@@ -62,7 +62,7 @@ class Progress:
     """None when it is not known."""
 
 
-Heard = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 
 
 def models_folder() -> Path:
@@ -88,7 +88,8 @@ def installed() -> list[Installed]:
 
 
 def path(name: str) -> Path:
-    """The folder of a model that is here. Never asks the network."""
+    """The folder of a model that is here. Never asks the network. Raises `UsageError` for a name
+    that no model has, and `EngineError` for a model that is not here."""
     folder = _folder(name)
     if _is_ours(folder):
         return folder
@@ -101,7 +102,7 @@ def path(name: str) -> Path:
 def pull(
     name: str,
     *,
-    progress: Heard,
+    progress: OnProgress,
     confirm: Callable[[PullPlan], None],
     patience: Patience | None = None,
 ) -> Path:
@@ -127,16 +128,20 @@ def pull(
         there_bytes = _size_bytes(fetched)
         downloads.refuse_full_disk(models_folder(), room_bytes - there_bytes)
         for remote in remotes:
-            heard = _fetching(remote.name, progress)
-            downloads.fetch(remote, fetched, heard, patience)
+            report = _fetching(remote.name, progress)
+            downloads.fetch(remote, fetched, report, patience)
         sources = [_source(remote, fetched, progress) for remote in remotes]
         _convert(spec, fetched, folder, progress, sources, spec.licence)
         shutil.rmtree(fetched)
     return folder
 
 
-def convert(source_dir: Path, target_dir: Path, *, progress: Heard) -> Path:
-    """Convert a directory of checkpoints into the new directory `target_dir`."""
+def convert(source_dir: Path, target_dir: Path, *, progress: OnProgress) -> Path:
+    """Convert a directory of checkpoints into the new directory `target_dir`.
+
+    Raises `UsageError` for directories that cannot be what they should, and `EngineError` for one
+    that holds no model, or where the disk is full.
+    """
     if not source_dir.is_dir():
         raise UsageError(f"'{source_dir}' is no folder.")
     _refuse_foreign(target_dir)
@@ -148,7 +153,7 @@ def convert(source_dir: Path, target_dir: Path, *, progress: Heard) -> Path:
     return target_dir
 
 
-def verify(name: str, *, progress: Heard) -> list[str]:
+def verify(name: str, *, progress: OnProgress) -> list[str]:
     """Read a model from end to end; the names of its files, all of them right.
 
     Raises `EngineError` naming what is missing or has changed.
@@ -177,7 +182,10 @@ def glance(name: str) -> Installed:
 
 
 def remove(name: str) -> Path:
-    """Delete a model, and what was fetched of it; the folder it was in."""
+    """Delete a model, and what was fetched of it; the folder it was in.
+
+    Raises as `path` does, and `EngineError` where it cannot be deleted.
+    """
     folder = _folder(name)
     fetched = models_folder() / _DOWNLOADS / name
     half = fetched.is_dir() and not fetched.is_symlink()
@@ -255,11 +263,11 @@ def _look_up(file: ModelFile, patience: Patience) -> RemoteFile:
     return downloads.look_up_url(file.name, file.url, file.sha256, patience)
 
 
-def _fetching(name: str, progress: Heard) -> downloads.Heard:
+def _fetching(name: str, progress: OnProgress) -> downloads.OnBytes:
     return lambda done, whole: progress(Progress("fetching", name, done, whole))
 
 
-def _source(remote: RemoteFile, folder: Path, progress: Heard) -> dict[str, Any]:
+def _source(remote: RemoteFile, folder: Path, progress: OnProgress) -> dict[str, Any]:
     """What the manifest keeps of a fetched file."""
     there = folder / remote.name
     return {
@@ -271,16 +279,16 @@ def _source(remote: RemoteFile, folder: Path, progress: Heard) -> dict[str, Any]
     }
 
 
-def _checked(file: Path, progress: Heard) -> str:
+def _checked(file: Path, progress: OnProgress) -> str:
     """The checksum of a file, with progress."""
     step = Progress("checking", file.name, 0, file.stat().st_size)
 
-    def heard(count: int) -> None:
+    def report(count: int) -> None:
         nonlocal step
         step = replace(step, done_bytes=step.done_bytes + count)
         progress(step)
 
-    return sha256_of(file, heard)
+    return sha256_of(file, report)
 
 
 def _of_format(folder: Path) -> ModelSpec:
@@ -307,7 +315,7 @@ def _convert(
     spec: ModelSpec,
     source: Path,
     target: Path,
-    progress: Heard,
+    progress: OnProgress,
     sources: list[dict[str, Any]],
     licence: str,
 ) -> None:
@@ -316,12 +324,12 @@ def _convert(
     _remove_stale(target)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
 
-    def heard(file: str, done: int, whole: int) -> None:
+    def report(file: str, done: int, whole: int) -> None:
         progress(Progress("converting", file, done, whole))
 
     try:
         part.mkdir(parents=True)
-        spec.convert(source, part, heard)
+        spec.convert(source, part, report)
         files = [
             {"name": file.name, "size_bytes": file.stat().st_size, "sha256": sha256_of(file)}
             for file in sorted(part.iterdir())

@@ -92,7 +92,9 @@ def choose_engine(
 ) -> Choice:
     """The engine called `name`, or for `auto` the first that covers the request and has all it
     needs. One that only writes some of the targets is taken where none speaks them
-    all. Never downloads. Raises an error that says what would help."""
+    all. Never downloads. Raises `LanguageError` where none covers it, `UnknownEngineError` for a
+    name that is none, `EngineError` for one that is not complete, and what its `check` raises; each
+    says what would help."""
     options = options or LoadOptions()
     if options.agent is not None:
         return Choice(AGENT.load()(options), "as asked")
