@@ -66,7 +66,7 @@ class _Work:
     verbose: bool
 
     @contextmanager
-    def open(self) -> Iterator[Do[Job]]:
+    def open(self) -> Iterator[Do]:
         set_verbose(self.verbose)
         with Translator(self.plan) as translator:
 

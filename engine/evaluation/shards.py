@@ -135,7 +135,7 @@ class _Work:
     verbose: bool
 
     @contextmanager
-    def open(self) -> Iterator[Do[Item]]:
+    def open(self) -> Iterator[Do]:
         with open_runner(self.config) as runner:
 
             def do(item: Item, tell: Tell) -> ItemResult:

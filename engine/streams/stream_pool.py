@@ -24,7 +24,7 @@ POLL_S = 0.1
 
 def run_streams(
     tasks: Sequence[Task],
-    do: Do[Task],
+    do: Do,
     stepper: GatheringStepper,
     count: int,
     listener: Listener[Task],
@@ -78,7 +78,7 @@ class _Failed(Generic[Task]):
 class _Run(Generic[Task]):
     """The tasks that are left, and what is to be told of the others."""
 
-    def __init__(self, tasks: Sequence[Task], do: Do[Task]) -> None:
+    def __init__(self, tasks: Sequence[Task], do: Do) -> None:
         self._do = do
         self._left = iter(tasks)
         self._taking = threading.Lock()

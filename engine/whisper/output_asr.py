@@ -16,10 +16,10 @@ import numpy as np
 
 from audio_io.chunk import Samples, silence
 from audio_io.errors import S2stError
-from engine.errors import LanguageError
+from engine.errors import EngineError, LanguageError
 from engine.events import OutputHeard, TargetAudio
 from engine.whisper.model import RATE_HZ, OutputAsrConfig
-from engine.whisper.process import Question, WhisperProcess, told
+from engine.whisper.process import Question, WhisperProcess
 
 __all__ = ["OutputAsr", "OutputAsrConfig"]
 
@@ -170,7 +170,10 @@ class OutputAsr:
             with self._changed:
                 self._busy = False
                 if not self._closed:
-                    self._error = told(error)
+                    if not isinstance(error, S2stError):
+                        what = f"{type(error).__name__}: {error}"
+                        error = EngineError(f"The output check failed: {what}.")
+                    self._error = error
                     self._count_rest()
                 self._changed.notify_all()
 

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from audio_io.errors import S2stError
 from engine.simuleval.process import AgentProcess, ForeignAgentConfig
-from engine.streams.process_pool import Do, Tell, run_pool
+from engine.streams.child import Do, Tell
+from engine.streams.process_pool import run_pool
 from tests.engine.simuleval.test_process import moody, step
 from tests.live_fakes import until
 from tests.processes import ROOT, is_gone, started
@@ -27,7 +27,7 @@ class Clumsy:
     verbose: bool
 
     @contextmanager
-    def open(self) -> Iterator[Do[int]]:
+    def open(self) -> Iterator[Do]:
         def do(task: int, tell: Tell) -> int:
             tell(os.getpid())
             if task:
@@ -48,7 +48,7 @@ class Asking:
     verbose: bool = False
 
     @contextmanager
-    def open(self) -> Iterator[Do[int]]:
+    def open(self) -> Iterator[Do]:
         process = AgentProcess(self.agent)
         try:
             process.wait_until_loaded()
@@ -93,8 +93,7 @@ def ask_for_ever() -> None:
 
 
 def command(call: str) -> list[str]:
-    name = Path(__file__).stem
-    return [sys.executable, "-c", f"from tests.engine.{name} import *; {call}"]
+    return [sys.executable, "-c", f"from {__name__} import *; {call}"]
 
 
 @pytest.mark.parametrize(("task", "code"), [(0, 0), (1, 3)], ids=["closed pipe", "SIGTERM"])

@@ -50,7 +50,7 @@ def order(number: int) -> AudioChunk:
 
 
 def child(stepper: ProcessStepper) -> int:
-    pid = stepper._process.pid
+    pid = stepper._child.process.pid
     assert pid is not None
     return pid
 

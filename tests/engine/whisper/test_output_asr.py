@@ -58,7 +58,7 @@ def said(samples: Samples, utterance: int, start: int = 0, rate_hz: int = RATE_H
 
 
 def child(asr: OutputAsr) -> int:
-    pid = asr._process._process.pid
+    pid = asr._process._child.process.pid
     assert pid is not None
     return pid
 
