@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from types import TracebackType
 
+from audio_io.errors import S2stError
 from cli.evaluate.plan import EvaluatePlan
 from engine.evaluation.summary import Summary
+from engine.evaluation.work import MOST_TRIES, failure
 from engine.languages import language_name
 from engine.metrics.result import Item, ItemResult
 from engine.metrics.scores import LATENCY, QUALITY, Score, shown
+from engine.streams.child import Progress
 from engine.text.records import as_line
 
 
@@ -41,11 +44,11 @@ class EvaluateView:
     ) -> None:
         self.close()
 
-    def begin(self, setting: str, keep: Callable[[ItemResult], None]) -> "_Watcher":
+    def begin(self, setting: str, keep: Callable[[ItemResult], None]) -> "_Listener":
         """A run begins; each result is kept before anything else happens with it."""
         if setting and not self._plan.options.quiet:
             self.say(setting)
-        return _Watcher(self, keep)
+        return _Listener(self, keep)
 
     def advance(self, item: int, part: float) -> None:
         """This part of an item is done; 1 when it is through."""
@@ -75,17 +78,24 @@ class EvaluateView:
             self._bar = None
 
 
-class _Watcher:
+class _Listener:
     """Keeps results, and shows how far the run is."""
 
     def __init__(self, view: EvaluateView, keep: Callable[[ItemResult], None]) -> None:
         self._view = view
         self._keep = keep
 
-    def sent(self, item: Item, part: float) -> None:
-        self._view.advance(item.index, min(part, 0.99))  # it is not through yet
+    def said(self, item: Item, progress: Progress) -> None:
+        self._view.advance(item.index, min(progress.amount, 0.99))  # it is not through yet
 
-    def finished(self, result: ItemResult) -> None:
+    def failed(self, item: Item, error: Exception) -> None:
+        # An item's own errors are outcomes: this is the agent, which no process can load.
+        raise error
+
+    def died(self, item: Item, error: S2stError) -> None:
+        self.done(item, failure(item, f"{error} It was tried {MOST_TRIES} times."))
+
+    def done(self, item: Item, result: ItemResult) -> None:
         self._keep(result)
         if result.error:
             self._view.warn(f"{result.id}: {result.error}")

@@ -19,11 +19,12 @@ from engine.evaluation.folder import REPORT, check_free, claimed, made, prepare,
 from engine.evaluation.journal import ResultJournal
 from engine.evaluation.longform import Sentence, check_covers, read_segmentation, score_talks
 from engine.evaluation.run_item import AgentChoice, RunConfig
-from engine.evaluation.shards import run_here, run_on_ray, run_together, run_workers
 from engine.evaluation.summary import Summary, circumstances, write_summary
+from engine.evaluation.work import MOST_TRIES, ItemWork
 from engine.languages import written_without_spaces
 from engine.metrics.result import Item, ItemResult
 from engine.metrics.scores import Score, Transcripts, latencies, score
+from engine.streams.run import Here, How, Processes, Ray, Streams, run
 from engine.whisper.model import OutputAsrConfig
 from engine.whisper.output_asr import OutputAsr
 
@@ -144,17 +145,16 @@ def _run(
         threads=options.threads,
         source_rate_hz=plan.source_rate_hz,
     )
-    watcher = view.begin(variant.setting, journal.add)
+    listener = view.begin(variant.setting, journal.add)
     if not items:
         return
+    how: How = Here()
     if options.ray is not None:
-        run_on_ray(items, config, options.jobs, options.ray, watcher)
-    elif at_once > 1 and plan.spec is not None and plan.spec.batches:
-        run_together(items, config, at_once, watcher)
+        how = Ray(options.jobs, options.ray)
     elif at_once > 1:
-        run_workers(items, config, at_once, watcher, verbose=is_verbose())
-    else:
-        run_here(items, config, watcher)
+        together = plan.spec is not None and plan.spec.batches
+        how = Streams(at_once) if together else Processes(at_once)
+    run(items, ItemWork(config, is_verbose()), how, listener, tries=MOST_TRIES)
 
 
 def _summarise(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,13 @@ class Job:
             (language, form): self.input.folder / f"{self.input.stem}.{language}.{form}"
             for language, form in pairs
         }
+
+    def at_absolute_paths(self) -> "Job":
+        """The same, for a process that stands in another folder."""
+        path = self.input.path and self.input.path.absolute()
+        return replace(
+            self, input=replace(self.input, path=path, folder=self.input.folder.absolute())
+        )
 
     def fingerprint(self, plan: FilePlan) -> str:
         """Of everything but the input that shapes the outputs."""

@@ -7,8 +7,9 @@ from typing import Any, TextIO
 
 from audio_io.errors import S2stError, SoundFileError
 from cli.file.job import FilePlan, Job
-from cli.file.translate import Outcome
+from cli.file.translate import Opened, Outcome, remove_leftovers
 from engine.events import Event, SourceText, TargetText
+from engine.streams.child import Progress
 from engine.text.records import as_line, event_record
 from engine.text.writers import one_line
 
@@ -57,19 +58,16 @@ class Reporter:
         except OSError:
             _close_to_readers(sys.stderr)
 
-    def opened(self, job: Job, duration_s: float | None) -> None:
-        if self._bars is not None:
-            self._bars.begin(job, duration_s)
-
-    def progress(self, job: Job, heard_s: float) -> None:
-        if self._bars is not None:
-            self._bars.advance(job, heard_s)
-
-    def event(self, job: Job, event: Event) -> None:
-        if self._json:
-            self._out(as_line({"input": job.input.label} | event_record(event)))
-        elif self._shows_text and isinstance(event, SourceText | TargetText) and event.committed:
-            self._show(job, event)
+    def said(self, job: Job, what: Opened | Progress | Event) -> None:
+        match what:
+            case Opened(duration_s):
+                if self._bars is not None:
+                    self._bars.begin(job, duration_s)
+            case Progress(heard_s):
+                if self._bars is not None:
+                    self._bars.advance(job, heard_s)
+            case _:
+                self._event(job, what)
 
     def done(self, job: Job, outcome: Outcome) -> None:
         self._end(job)
@@ -102,6 +100,16 @@ class Reporter:
         self.warn(f"s2st: {seen}" if names_it else f"s2st: {label}: {seen}")
         if self._json:
             self._out(as_line({"type": "file_failed", "input": label, "error": seen}))
+
+    def died(self, job: Job, error: S2stError) -> None:
+        remove_leftovers(job, self._plan)
+        self.failed(job, error)
+
+    def _event(self, job: Job, event: Event) -> None:
+        if self._json:
+            self._out(as_line({"input": job.input.label} | event_record(event)))
+        elif self._shows_text and isinstance(event, SourceText | TargetText) and event.committed:
+            self._show(job, event)
 
     def _summary(self, job: Job, outcome: Outcome) -> str:
         factor = outcome.elapsed_s / outcome.heard_s if outcome.heard_s else 0.0

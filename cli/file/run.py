@@ -1,18 +1,22 @@
 """Runs `s2st file` once its options are known; gives the exit code."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from audio_io.errors import S2stError, UsageError
 from cli.file.command import FileOptions
 from cli.file.job import FilePlan, Job
-from cli.file.jobs import run_here
 from cli.file.journal import Journal, Record, digest
 from cli.file.plan import Assembled, assemble
 from cli.file.report import Reporter
+from cli.file.translate import FileWork, abandon, remove_leftovers
 from cli.terminal.signals import leave_on_signals
-from cli.terminal.verbosity import is_verbose
+from cli.terminal.verbosity import is_verbose, set_verbose
+from engine.streams.run import Here, How, Processes, Ray, Streams
+from engine.streams.run import run as run_tasks
 from engine.text.records import as_line
 
 OK, FAILED = 0, 1
@@ -59,26 +63,40 @@ def run_file(options: FileOptions) -> int:
         # Standard input is this process's alone.
         piped = [job for job in possible if job.input.path is None]
         files = [job for job in possible if job.input.path is not None]
-        run_here(piped, run.plan, reporter)
-        _run_files(files, run.plan, options.jobs, reporter)
+        _run(piped, Here(), run, reporter)
+        for jobs, how in _shares(files, options):
+            _run(jobs, how, run, reporter)
     return FAILED if reporter.failures else OK
 
 
-def _run_files(files: Sequence[Job], plan: FilePlan, count: int, reporter: Reporter) -> None:
-    """`count` at once: of an engine that computes them together as streams of one process, of
-    another in a process each."""
-    if count == 1 or len(files) == 1:
-        run_here(files, plan, reporter)
+def _shares(files: Sequence[Job], options: FileOptions) -> Iterator[tuple[Sequence[Job], How]]:
+    """How each is run: several at once of an engine that computes them together as streams of one
+    process, of another in a process each."""
+    count = options.jobs
+    if options.ray is not None:
+        yield files, Ray(count, options.ray)
+    elif count == 1 or len(files) == 1:
+        yield files, Here()
+    else:
+        for engine in dict.fromkeys(job.engine for job in files if job.batches):
+            yield [job for job in files if job.engine == engine], Streams(count)
+        yield [job for job in files if not job.batches], Processes(count)
+
+
+def _run(jobs: Sequence[Job], how: How, run: Assembled, reporter: Reporter) -> None:
+    if not jobs:
         return
-    for engine in dict.fromkeys(job.engine for job in files if job.batches):
-        from cli.file.streams import run_together
-
-        run_together([job for job in files if job.engine == engine], plan, count, reporter)
-    alone = [job for job in files if not job.batches]
-    if alone:
-        from cli.file.workers import run_workers  # brings multiprocessing
-
-        run_workers(alone, plan, count, reporter)
+    plan, events = run.plan, run.plan.event_records or len(run.jobs) == 1
+    if isinstance(how, Ray):  # its processes stand in other folders
+        plan = replace(plan, trace=plan.trace and plan.trace.absolute())
+        jobs = [job.at_absolute_paths() for job in jobs]
+    work = FileWork(plan, partial(set_verbose, plan.verbose), events, sample=jobs[0])
+    clean_up = remove_leftovers if isinstance(how, Ray) else abandon
+    try:
+        run_tasks(jobs, work, how, reporter)
+    finally:  # what was left by tasks that could not be waited for
+        for job in jobs:
+            clean_up(job, plan)
 
 
 def _check_inputs_are_safe(run: Assembled) -> None:

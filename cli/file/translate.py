@@ -3,8 +3,8 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -33,6 +33,8 @@ from engine.registry import EngineSpec, find_engine
 from engine.session import Session
 from engine.speaking.pacing import OneAfterAnother, Timeline
 from engine.stepper import DirectStepper, Stepper
+from engine.streams.child import Do, Progress, Tell
+from engine.streams.gathering import GatheringStepper
 from engine.text.records import as_line
 from engine.text.writers import TEXT_FORMATS, TextWriter
 from engine.voice import WrittenVoice
@@ -56,6 +58,47 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """The recording of a job can be read."""
+
+    duration_s: float | None
+    """None where it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileWork:
+    """Jobs as tasks of a run. Each says `Opened`, its `Progress` in seconds heard, and events."""
+
+    plan: FilePlan
+    configure: Callable[[], None]
+    """Called first in each process: sets up logging."""
+    events: bool
+    """Whether anybody looks at events."""
+    sample: Job | None = None
+    """One of the jobs, which are all of one engine; needed where they run together."""
+
+    @property
+    def verbose(self) -> bool:
+        return self.plan.verbose
+
+    @contextmanager
+    def open(self) -> Iterator[Do]:
+        """Engines, for jobs one after the other."""
+        self.configure()
+        with Translator(self.plan, events=self.events) as translator:
+            yield translator.do
+
+    @contextmanager
+    def open_together(self) -> Iterator[tuple[Do, GatheringStepper]]:
+        """The engine, for jobs at once."""
+        assert self.sample is not None
+        with Translator(self.plan, GatheringStepper, events=self.events) as translator:
+            stepper = translator.stepper_for(self.sample)
+            assert isinstance(stepper, GatheringStepper)
+            yield translator.do, stepper
+
+
+@dataclass(frozen=True, slots=True)
 class _Engine:
     """One that is loaded."""
 
@@ -68,10 +111,16 @@ class Translator:
     """Does jobs one after the other. Each engine is loaded when the first job needs it."""
 
     def __init__(
-        self, plan: FilePlan, stepper: Callable[[Agent[Any, Any, Any]], Stepper] = DirectStepper
+        self,
+        plan: FilePlan,
+        stepper: Callable[[Agent[Any, Any, Any]], Stepper] = DirectStepper,
+        *,
+        events: bool,
     ) -> None:
-        """`stepper` makes of an engine what its streams reach it through."""
+        """`stepper` makes of an engine what its streams reach it through; `events` says whether
+        they are told."""
         self._plan = plan
+        self._events = events
         self._stepper = stepper
         self._engines: dict[str, _Engine | S2stError] = {}
         """Or why there is none."""
@@ -88,20 +137,9 @@ class Translator:
         """The way to the engine of a job, which is loaded now."""
         return self._engine(job).stepper
 
-    def do(
-        self,
-        job: Job,
-        *,
-        opened: Callable[[float | None], None],
-        progress: Callable[[float], None],
-        hear: Callable[[Event], None],
-    ) -> Outcome:
-        """Translate one recording and put its outputs in place.
-
-        `opened` is told how long the recording is, if that is known; `progress` how much of it
-        was heard, both in seconds; `hear` gets every event. Raises an `S2stError` on failure,
-        and leaves nothing half written then.
-        """
+    def do(self, job: Job, tell: Tell) -> Outcome:
+        """Translate one recording and put its outputs in place. Raises an `S2stError` on failure,
+        and leaves nothing half written then."""
         started_s = time.monotonic()
         assert job.request is not None
         outcome = Outcome()
@@ -111,7 +149,7 @@ class Translator:
             spec = engine.spec
             source = self._open(job, spec)
             stack.callback(source.close)
-            opened(source.duration_s)
+            tell(Opened(source.duration_s))
             path = job.input.path
             input_digest = NEVER_FINISHED
             if path is not None and path.is_file():
@@ -125,9 +163,9 @@ class Translator:
                 listeners=[
                     lambda stamped: _count(stamped, outcome, outputs),
                     lambda stamped: outputs.hear(stamped.event),
-                    lambda stamped: _unless_trace(stamped.event, hear),
+                    *([lambda stamped: _unless_trace(stamped.event, tell)] if self._events else ()),
                 ],
-                progress=lambda heard: progress(heard.chunk.end_s),
+                progress=lambda heard: tell(Progress(heard.chunk.end_s)),
             )
             session.run()
             outputs.complete()
@@ -260,10 +298,10 @@ class _Outputs:
             ) from error
 
 
-def _unless_trace(event: Event, hear: Callable[[Event], None]) -> None:
+def _unless_trace(event: Event, tell: Tell) -> None:
     """Traces have a file of their own."""
     if not isinstance(event, EngineTrace):
-        hear(event)
+        tell(event)
 
 
 def abandon(job: Job, plan: FilePlan) -> None:

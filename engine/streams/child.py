@@ -9,6 +9,7 @@ import contextlib
 import multiprocessing
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -22,6 +23,7 @@ from engine.errors import EngineError
 
 GRACE_S = 5.0
 """How long a process may take to end before it is killed."""
+PROGRESS_EVERY_S = 0.1
 
 Tell: TypeAlias = Callable[[object], None]
 """Says something while a question is at work."""
@@ -50,6 +52,13 @@ class Failed:
     """There is none."""
 
     error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a question is, in its own measure. To be said often: not all of it arrives."""
+
+    amount: float
 
 
 class Child:
@@ -161,6 +170,22 @@ def how_it_ended(exit_code: int | None) -> str:
     return f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
 
 
+def seldom(tell: Tell) -> Tell:
+    """Lets through all but `Progress` that comes too soon after the last."""
+    last_s = 0.0
+
+    def say(what: object) -> None:
+        nonlocal last_s
+        if isinstance(what, Progress):
+            now_s = time.monotonic()
+            if now_s - last_s < PROGRESS_EVERY_S:
+                return
+            last_s = now_s
+        tell(what)
+
+    return say
+
+
 @contextlib.contextmanager
 def _signals_wait() -> Iterator[None]:
     """Signals that end the run do so after the block: a process that gets only half of its start
@@ -212,7 +237,7 @@ def _live(connection: Connection, load: Open, verbose: bool, leaves: bool) -> No
 
 def _answered(do: Do, question: object, connection: Connection, verbose: bool) -> Done | Failed:
     try:
-        return Done(do(question, lambda what: _send(connection, Said(what))))
+        return Done(do(question, seldom(lambda what: _send(connection, Said(what)))))
     except _GoneError:
         raise
     except Exception as error:

@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,9 @@ import pytest
 from audio_io.chunk import AudioChunk, Boundary
 from engine.agent import Agent, Chain, StreamControls, StreamRequest
 from engine.events import Event, TargetText
+from engine.streams.child import Do, Tell
 from engine.streams.gathering import GatheredAgent, GatheringStepper, StoppedError
-from engine.streams.process_pool import Tell
-from engine.streams.stream_pool import run_streams
+from engine.streams.run import Streams, run
 from tests.fakes import ParrotAgent, ParrotState, chunks
 
 pytestmark = pytest.mark.real_time
@@ -43,6 +45,22 @@ def words(events: Sequence[Event]) -> list[str]:
     return [event.text for event in events if isinstance(event, TargetText)]
 
 
+@dataclass
+class Together:
+    """Work for several threads."""
+
+    do: Do
+    stepper: GatheringStepper
+    verbose: bool = False
+
+    def open(self) -> AbstractContextManager[Do]:
+        raise NotImplementedError
+
+    @contextmanager
+    def open_together(self) -> Iterator[tuple[Do, GatheringStepper]]:
+        yield self.do, self.stepper
+
+
 class Noting:
     """A listener that writes down what it is told."""
 
@@ -51,16 +69,16 @@ class Noting:
         self.failed_: dict[int, BaseException] = {}
         self.told_: list[tuple[int, object]] = []
 
-    def told(self, task: int, message: object) -> None:
-        self.told_.append((task, message))
+    def said(self, task: int, what: object) -> None:
+        self.told_.append((task, what))
 
     def done(self, task: int, outcome: Any) -> None:
         self.done_[task] = outcome
 
-    def failed(self, task: int, error: BaseException) -> None:
+    def failed(self, task: int, error: Exception) -> None:
         self.failed_[task] = error
 
-    def died(self, task: int, error: Exception) -> bool:
+    def died(self, task: int, error: Exception) -> None:
         raise AssertionError("nothing dies here")
 
 
@@ -80,7 +98,7 @@ def test_streams_on_threads_hear_what_each_hears_alone_and_are_stepped_together(
         tell("begun")
         return words(hear(GatheredAgent(stepper), seconds))
 
-    run_streams([5, 7, 9, 4, 6], do, stepper, 3, noting)
+    run([5, 7, 9, 4, 6], Together(do, stepper), Streams(3), noting)
 
     assert noting.done_ == {
         seconds: words(hear(ParrotAgent(), seconds)) for seconds in (5, 7, 9, 4, 6)
@@ -101,7 +119,7 @@ def test_one_that_fails_does_not_stop_the_others() -> None:
             raise OSError("no such sound")
         return words(hear(GatheredAgent(stepper), seconds))
 
-    run_streams([1, 2, 3], do, stepper, 2, noting)
+    run([1, 2, 3], Together(do, stepper), Streams(2), noting)
 
     assert sorted(noting.done_) == [1, 3]
     assert isinstance(noting.failed_[2], OSError)
@@ -139,7 +157,7 @@ def test_an_error_of_one_stream_is_not_the_others(chained: bool) -> None:
             list(stepper.step(odd, stepper.open(REQUEST), StreamControls()))
         return words(hear(GatheredAgent(stepper), seconds))
 
-    run_streams([1, 2, 3], do, stepper, 3, noting)
+    run([1, 2, 3], Together(do, stepper), Streams(3), noting)
 
     assert sorted(noting.done_) == [1, 3]
     assert str(noting.failed_[2]) == "what a rate"
@@ -148,7 +166,12 @@ def test_an_error_of_one_stream_is_not_the_others(chained: bool) -> None:
 def test_an_error_of_the_agent_itself_is_everybodys_whose_step_it_took() -> None:
     stepper, noting = GatheringStepper(Sulking(most_steps=2)), Noting()
 
-    run_streams([5, 6], lambda s, tell: words(hear(GatheredAgent(stepper), s)), stepper, 2, noting)
+    run(
+        [5, 6],
+        Together(lambda s, tell: words(hear(GatheredAgent(stepper), s)), stepper),
+        Streams(2),
+        noting,
+    )
 
     assert {task: str(error) for task, error in noting.failed_.items()} == {
         5: "not today",
@@ -179,7 +202,7 @@ def test_an_interrupt_ends_all_streams_and_none_of_them_is_done() -> None:
             raise
 
     with pytest.raises(KeyboardInterrupt):
-        run_streams([20, 21, 22], do, stepper, 2, noting)
+        run([20, 21, 22], Together(do, stepper), Streams(2), noting)
 
     assert [type(error) for error in left] == [StoppedError, StoppedError]
     assert not noting.done_ and not noting.failed_

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,22 @@ import pytest
 from audio_io.errors import S2stError
 from engine.simuleval.process import AgentProcess, ForeignAgentConfig
 from engine.streams.child import Do, Tell
-from engine.streams.process_pool import run_pool
+from engine.streams.gathering import GatheringStepper
+from engine.streams.run import Processes, run
 from tests.engine.simuleval.test_process import moody, step
 from tests.live_fakes import until
 from tests.processes import ROOT, is_gone, started
 
 
+class Alone:
+    """Work that is not done together."""
+
+    def open_together(self) -> AbstractContextManager[tuple[Do, GatheringStepper]]:
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Clumsy:
+class Clumsy(Alone):
     """Cannot be closed. A task is how it is left: 0 by itself, 1 by a signal to all."""
 
     verbose: bool
@@ -41,7 +49,7 @@ class Clumsy:
 
 
 @dataclass(frozen=True)
-class Asking:
+class Asking(Alone):
     """Asks an agent that hangs."""
 
     agent: ForeignAgentConfig
@@ -69,27 +77,27 @@ class Printing:
     def __init__(self, *, leaves: bool) -> None:
         self._leaves = leaves
 
-    def told(self, task: int, message: object) -> None:
-        print(task, message, flush=True)
+    def said(self, task: int, what: object) -> None:
+        print(task, what, flush=True)
         if task and self._leaves:
             raise SystemExit(3)
 
     def done(self, task: int, outcome: Any) -> None:
         print("done", outcome, flush=True)
 
-    def failed(self, task: int, error: BaseException) -> None:
+    def failed(self, task: int, error: Exception) -> None:
         raise error
 
-    def died(self, task: int, error: S2stError) -> bool:
+    def died(self, task: int, error: S2stError) -> None:
         raise error
 
 
 def leave_clumsily(task: str, verbose: str) -> None:
-    run_pool([int(task)] * 2, Clumsy(verbose == "verbose"), 2, Printing(leaves=True))
+    run([int(task)] * 2, Clumsy(verbose == "verbose"), Processes(2), Printing(leaves=True))
 
 
 def ask_for_ever() -> None:
-    run_pool([2], Asking(moody()), 1, Printing(leaves=False))
+    run([2], Asking(moody()), Processes(1), Printing(leaves=False))
 
 
 def command(call: str) -> list[str]:
