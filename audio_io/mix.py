@@ -27,6 +27,6 @@ def mix_into(out: WavFile, speech: Path, original: Path, original_db: float) -> 
                 block = np.zeros(max(len(a), len(b)), dtype=np.float32)
                 block[: len(a)] += a
                 block[: len(b)] += gain * b
-                out.write(AudioChunk(block, out.sample_rate_hz, out.played_samples), utterance=0)
+                out.write(AudioChunk(block, out.sample_rate_hz, out.written_samples))
     except soundfile.LibsndfileError as error:
         raise SoundFileError(f"Speech and original cannot be mixed ({error}).") from error

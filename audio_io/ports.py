@@ -27,24 +27,13 @@ class AudioSource(Protocol):
 
 
 class AudioSink(Protocol):
-    """Where translated sound goes."""
+    """Where sound goes."""
 
     sample_rate_hz: int
     """The rate of every chunk it takes."""
 
-    def write(self, chunk: AudioChunk, utterance: int) -> None:
-        """Take one chunk of speech belonging to `utterance`. May wait."""
+    def write(self, chunk: AudioChunk) -> None:
+        """Take one chunk. May wait."""
 
     def close(self) -> None:
         """No more sound comes. What was written is finished. May be called twice."""
-
-    @property
-    def queued_ms(self) -> float:
-        """Sound taken and not yet played. A file plays at once: 0."""
-
-    @property
-    def played_samples(self) -> int:
-        """Samples that were really played, or are safely in the file."""
-
-    def drop_unplayed(self, before_utterance: int) -> int:
-        """Forget what has not been played of the utterances before; returns the samples dropped."""

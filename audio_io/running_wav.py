@@ -37,7 +37,7 @@ class RunningWav:
         except OSError as error:
             raise _failed(path, error) from error
 
-    def write(self, chunk: AudioChunk, utterance: int = 0) -> None:
+    def write(self, chunk: AudioChunk) -> None:
         if self._closed:
             raise ValueError(f"{self.path} is closed")
         if chunk.sample_rate_hz != self.sample_rate_hz:
@@ -66,17 +66,9 @@ class RunningWav:
                 self._file.close()
 
     @property
-    def queued_ms(self) -> float:
-        return 0.0
-
-    @property
-    def played_samples(self) -> int:
-        """Samples written, the silence in between included."""
+    def written_samples(self) -> int:
+        """The silence in between included."""
         return self._samples
-
-    def drop_unplayed(self, before_utterance: int) -> int:
-        """Nothing: what a file took it has."""
-        return 0
 
     def _append(self, data: bytes) -> None:
         if self._samples * _BYTES_PER_SAMPLE + len(data) > LARGEST_WAV_BYTES:

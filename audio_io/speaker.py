@@ -85,7 +85,7 @@ class Speaker:
         """Whether what is written now will be heard."""
         return self.device.stream is not None
 
-    def write(self, chunk: AudioChunk, utterance: int) -> None:
+    def write(self, chunk: AudioChunk) -> None:
         """Waits while there is no room."""
         samples = self._resampler.process(np.clip(chunk.samples, -1.0, 1.0))
         while self.ready and len(samples):
@@ -126,8 +126,8 @@ class Speaker:
         """Speech that has left for the card, at `sample_rate_hz`."""
         return round((self._ring.read) * self.sample_rate_hz / self._rate_hz)
 
-    def drop_unplayed(self, before_utterance: int) -> int:
-        """Everything that waits, whatever its utterance: so little does."""
+    def drop_unplayed(self) -> int:
+        """Forget all that waits; returns the samples dropped."""
         dropped = self._ring.waiting
         self._ring.skip()
         return round(dropped * self.sample_rate_hz / self._rate_hz)

@@ -1,4 +1,4 @@
-"""One source that is also kept: what is heard goes to a sink as well."""
+"""One source that is also recorded: what is heard goes to a sink as well."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from audio_io.ports import AudioSink, AudioSource
 from audio_io.resample import StreamResampler
 
 
-class KeptSource:
+class RecordedSource:
     """An `AudioSource` that writes everything it hands on to a sink, at the sink's rate."""
 
     def __init__(self, source: AudioSource, sink: AudioSink) -> None:
@@ -27,19 +27,19 @@ class KeptSource:
         for chunk in self._source:
             if chunk.start_sample != end_sample and len(chunk.samples):
                 # The sink leaves silence where sound was lost, so that what follows is in place.
-                self._keep(resampler.process(silence(0), last=True))
+                self._record(resampler.process(silence(0), last=True))
                 resampler = StreamResampler(self.sample_rate_hz, self._sink.sample_rate_hz)
                 self._next_sample = round(chunk.start_s * self._sink.sample_rate_hz)
-            self._keep(resampler.process(chunk.samples))
+            self._record(resampler.process(chunk.samples))
             end_sample = chunk.end_sample
             yield chunk
-        self._keep(resampler.process(silence(0), last=True))
+        self._record(resampler.process(silence(0), last=True))
 
     def close(self) -> None:
         self._source.close()
 
-    def _keep(self, samples: Samples) -> None:
+    def _record(self, samples: Samples) -> None:
         if len(samples):
             chunk = AudioChunk(samples, self._sink.sample_rate_hz, self._next_sample)
-            self._sink.write(chunk, utterance=0)
+            self._sink.write(chunk)
             self._next_sample = chunk.end_sample

@@ -55,7 +55,7 @@ class WavFile:
         """Where the sound is until `finish`; a complete wav once closed."""
         return self._whole.part
 
-    def write(self, chunk: AudioChunk, utterance: int) -> None:
+    def write(self, chunk: AudioChunk) -> None:
         if self._closed:
             raise ValueError(f"{self._whole.path} is closed")
         if chunk.sample_rate_hz != self.sample_rate_hz:
@@ -98,17 +98,9 @@ class WavFile:
         self._whole.abandon()
 
     @property
-    def queued_ms(self) -> float:
-        return 0.0
-
-    @property
-    def played_samples(self) -> int:
-        """Samples written, the silence in between included."""
+    def written_samples(self) -> int:
+        """The silence in between included."""
         return self._samples
-
-    def drop_unplayed(self, before_utterance: int) -> int:
-        """Nothing: what a file took it has."""
-        return 0
 
     def _append(self, data: bytes) -> None:
         self._file.write(data)

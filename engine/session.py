@@ -1,6 +1,6 @@
 """`Session`: one conversation, from the first sample to the last. The only loop there is."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -77,9 +77,7 @@ class Session:
             for chunk in self._source:
                 stepped_at_s = self._clock.now_s()
                 self._hear(chunk, state, stepped_at_s)
-                for voice in self._voices.values():
-                    for event in voice.news():
-                        self._tell(event, stepped_at_s)
+                self._tell_news(stepped_at_s)
                 if self._progress is not None:
                     self._progress(Heard(chunk, stepped_at_s, self._clock.now_s()))
         finally:
@@ -88,8 +86,8 @@ class Session:
     def finish_voices(self) -> None:
         """No session follows this one: wait until what was said is heard, as each voice does."""
         for voice in self._voices.values():
-            for event in voice.finish():
-                self._tell(event, self._clock.now_s())
+            voice.finish()
+            self._tell_news()
 
     def _hear(self, chunk: AudioChunk, state: Any, stepped_at_s: float) -> None:
         if chunk.start_sample > self._next_sample:
@@ -114,17 +112,19 @@ class Session:
         """Speech to its voice; everything to the listeners."""
         if not isinstance(event, AudioLost) and self._first_utterance:
             event = replace(event, utterance=event.utterance + self._first_utterance)
-        said: Iterator[Event] = iter(())
         if isinstance(event, TargetAudio) and event.language in self._voices:
-            said = self._voices[event.language].take(event, self._captured_at_s(event.end_s))
-        for other in said:
-            self._tell(other, stepped_at_s)
+            self._voices[event.language].take(event, self._captured_at_s(event.end_s))
         if isinstance(event, UtteranceEnded):
             self._next_utterance = event.utterance + 1
             for voice in self._voices.values():
-                for other in voice.end_utterance(event.utterance):
-                    self._tell(other, stepped_at_s)
+                voice.end_utterance(event.utterance)
         self._tell(event, stepped_at_s)
+
+    def _tell_news(self, stepped_at_s: float | None = None) -> None:
+        """What voices have to say; without a step, at the time it is told."""
+        for voice in self._voices.values():
+            for event in voice.news():
+                self._tell(event, self._clock.now_s() if stepped_at_s is None else stepped_at_s)
 
     def _captured_at_s(self, stream_s: float) -> float | None:
         """Clock time at which a moment of the stream was captured; None for a file."""

@@ -60,22 +60,14 @@ class ListSource:
 class ListSink:
     """A sink that keeps what it is given."""
 
-    written: list[tuple[AudioChunk, int]] = field(default_factory=list)
-    queued_ms: float = 0.0
+    written: list[AudioChunk] = field(default_factory=list)
     sample_rate_hz: int = RATE_HZ
 
-    def write(self, chunk: AudioChunk, utterance: int) -> None:
-        self.written.append((chunk, utterance))
+    def write(self, chunk: AudioChunk) -> None:
+        self.written.append(chunk)
 
     def close(self) -> None:
         pass
-
-    @property
-    def played_samples(self) -> int:
-        return sum(len(chunk.samples) for chunk, _ in self.written)
-
-    def drop_unplayed(self, before_utterance: int) -> int:
-        return 0
 
 
 class FakeClock:

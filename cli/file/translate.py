@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from audio_io.errors import OutputError, S2stError, SoundFileError
 from audio_io.ports import AudioSource
 from audio_io.recording import open_pipe, open_recording
-from audio_io.tee import KeptSource
+from audio_io.tee import RecordedSource
 from audio_io.wav import WavFile
 from audio_io.whole_file import WholeFile, remove_own_part, remove_stale_parts
 from cli.file.job import WAV, FilePlan, Job
@@ -32,12 +32,12 @@ from engine.events import (
 from engine.registry import EngineSpec, find_engine
 from engine.session import Session
 from engine.speaking.pacing import OneAfterAnother, Timeline
+from engine.speaking.written import WrittenVoice
 from engine.stepper import DirectStepper, Stepper
 from engine.streams.child import Do, Progress, Tell
 from engine.streams.gathering import GatheringStepper
 from engine.text.records import as_line
 from engine.text.writers import TEXT_FORMATS, TextWriter
-from engine.voice import WrittenVoice
 
 
 @dataclass(slots=True)
@@ -237,7 +237,7 @@ class _Outputs:
             return source
         self._original = WavFile(_scratch(self.paths[0], "original"), self._rate_hz)
         self._stack.callback(self._original.abandon)
-        return KeptSource(source, self._original)
+        return RecordedSource(source, self._original)
 
     def hear(self, event: Event) -> None:
         if isinstance(event, EngineTrace):

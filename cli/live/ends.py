@@ -21,7 +21,7 @@ from audio_io.paced import PacedSource
 from audio_io.ports import AudioSource
 from audio_io.recording import open_pipe, open_recording
 from audio_io.speaker import Speaker
-from audio_io.tee import KeptSource
+from audio_io.tee import RecordedSource
 from cli.live.plan import LivePlan
 from engine.hearing.catch_up import CatchUp, CatchUpConfig
 from engine.live.conversation import Ends
@@ -143,7 +143,7 @@ def join_ends(
     rate_hz = found.source.sample_rate_hz
     kept: AudioSource = found.source
     if recorder is not None:
-        kept = KeptSource(kept, recorder.source_sink(rate_hz))
+        kept = RecordedSource(kept, recorder.source_sink(rate_hz))
     output = devices.output if plan.spoken is not None else None
     speaker = None
     if output is not None:

@@ -147,7 +147,7 @@ class SpeechInstance(SpeechToSpeechInstance):  # type: ignore[misc]
             for samples, (start_ms, _) in zip(self.prediction_list, intervals, strict=True):
                 start_sample = max(end_sample, round(rate_hz * (start_ms - offset_ms) / 1000))
                 chunk = AudioChunk(_array(samples), rate_hz, start_sample)
-                file.write(chunk, 0)
+                file.write(chunk)
                 end_sample = chunk.end_sample
             file.finish()
         except BaseException:

@@ -146,20 +146,11 @@ class _Keeping:
         self._wav = wav
         self._recorder = recorder
 
-    def write(self, chunk: AudioChunk, utterance: int = 0) -> None:
+    def write(self, chunk: AudioChunk) -> None:
         self._recorder.guard(lambda: self._wav.write(chunk))
 
     def close(self) -> None:
         self._recorder.guard(self._wav.close)
-
-    queued_ms = 0.0
-
-    @property
-    def played_samples(self) -> int:
-        return self._wav.played_samples
-
-    def drop_unplayed(self, before_utterance: int) -> int:
-        return 0
 
 
 class _RunningText:

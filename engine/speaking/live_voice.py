@@ -31,6 +31,17 @@ class LiveSink(AudioSink, Protocol):
     """A sink that plays, and knows when."""
 
     @property
+    def queued_ms(self) -> float:
+        """Sound taken and not yet played."""
+
+    @property
+    def played_samples(self) -> int:
+        """Samples that were really played."""
+
+    def drop_unplayed(self) -> int:
+        """Forget what has not been played; returns the samples dropped."""
+
+    @property
     def ready(self) -> bool:
         """Whether what is written now will be heard."""
 
@@ -95,18 +106,16 @@ class LiveVoice:
         self._thread = threading.Thread(target=self._run, name="voice", daemon=True)
         self._thread.start()
 
-    def take(self, event: TargetAudio, source_end_at_s: float | None) -> Iterator[Event]:
+    def take(self, event: TargetAudio, source_end_at_s: float | None) -> None:
         now_s = self._clock.now_s()
         self._queue.put(event, now_s if source_end_at_s is None else source_end_at_s, now_s)
         if self._refusal:
             self._queue.drop_all(self._refusal)
         self._wake.set()
-        return iter(())
 
-    def end_utterance(self, utterance: int) -> Iterator[Event]:
+    def end_utterance(self, utterance: int) -> None:
         self._queue.end_utterance()
         self._wake.set()
-        return iter(())
 
     def news(self) -> Iterator[Event]:
         if self._error is not None:
@@ -116,20 +125,19 @@ class LiveVoice:
         while self._news:
             yield self._news.popleft()
 
-    def finish(self) -> Iterator[Event]:
+    def finish(self) -> None:
         """Waits until everything was heard, or dropped."""
         self._queue.end_utterance()
         self._last = True
         self._wake.set()
         if self._thread is not None:
             self._is_over.wait()
-        yield from self.news()
 
     def drop(self, reason: str) -> None:
         """Be silent at once and for good. From any thread."""
         self._refusal = reason
         self._queue.drop_all(reason)
-        self._sink.drop_unplayed(1 << 62)
+        self._sink.drop_unplayed()
         self._wake.set()
 
     @property
@@ -163,7 +171,7 @@ class LiveVoice:
         clause = piece.clause
         if piece.begins:
             self._first, self._speaking = self._sink.position, clause
-        self._write(piece.samples, clause, heard_at_s, begins=piece.begins)
+        self._write(piece.samples, clause.rate_hz, heard_at_s, begins=piece.begins)
         if piece.ends:
             self._speaking = None
             if not clause.given_samples:
@@ -171,16 +179,15 @@ class LiveVoice:
                 return 0.0
             due_at_s = now_s + self._sink.ahead_s
             self._played.append(_Played(clause, self._first, self._sink.position - 1, due_at_s))
-            self._write(silence(clause.rate_hz * PAUSE_MS // 1000), clause, due_at_s)
+            self._write(silence(clause.rate_hz * PAUSE_MS // 1000), clause.rate_hz, due_at_s)
         return 0.0
 
     def _write(
-        self, samples: Samples, clause: Clause, heard_at_s: float, *, begins: bool = False
+        self, samples: Samples, rate_hz: int, heard_at_s: float, *, begins: bool = False
     ) -> None:
         if self._keep is not None:
             self._keep(samples, heard_at_s, begins)
-        chunk = AudioChunk(samples, clause.rate_hz, self._sink.played_samples)
-        self._sink.write(chunk, clause.utterance)
+        self._sink.write(AudioChunk(samples, rate_hz, self._sink.played_samples))
 
     def _run(self) -> None:
         try:

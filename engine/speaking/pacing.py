@@ -2,25 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 
 from audio_io.chunk import AudioChunk
 from audio_io.stretch import Stretch
-from engine.events import SpeechDropped, TargetAudio
-
-Paced: TypeAlias = AudioChunk | SpeechDropped
-"""Sound to play, with `start_sample` counted in the output; or what will not be played, and why."""
+from engine.events import TargetAudio
 
 
 class Pacer(Protocol):
     """Places the speech of one language. Belongs to one stream."""
 
-    def pace(self, event: TargetAudio, queued_ms: float) -> Iterator[Paced]:
-        """Take the next piece of speech, while `queued_ms` of earlier speech wait to be played."""
+    def pace(self, event: TargetAudio) -> Iterator[AudioChunk]:
+        """Take the next piece of speech; gives what is placed now, its `start_sample` counted in
+        the output."""
 
-    def end_utterance(self) -> Iterator[Paced]:
+    def end_utterance(self) -> Iterator[AudioChunk]:
         """No more speech of this utterance comes: give what was held back."""
 
     @property
@@ -38,7 +36,7 @@ class OneAfterAnother:
         self._utterance: int | None = None
         self._next_sample = 0
 
-    def pace(self, event: TargetAudio, queued_ms: float) -> Iterator[Paced]:
+    def pace(self, event: TargetAudio) -> Iterator[AudioChunk]:
         chunk = event.chunk
         if self._utterance not in (None, event.utterance):
             self._next_sample += chunk.sample_rate_hz * self._pause_ms // 1000
@@ -46,7 +44,7 @@ class OneAfterAnother:
         yield AudioChunk(chunk.samples, chunk.sample_rate_hz, self._next_sample)
         self._next_sample += len(chunk.samples)
 
-    def end_utterance(self) -> Iterator[Paced]:
+    def end_utterance(self) -> Iterator[AudioChunk]:
         yield from ()
 
 
@@ -81,11 +79,11 @@ class Timeline:
     def lag_s(self) -> float:
         return self._lag_s
 
-    def pace(self, event: TargetAudio, queued_ms: float) -> Iterator[Paced]:
+    def pace(self, event: TargetAudio) -> Iterator[AudioChunk]:
         self._pieces.append(event)
         yield from ()
 
-    def end_utterance(self) -> Iterator[Paced]:
+    def end_utterance(self) -> Iterator[AudioChunk]:
         if not self._pieces:
             return
         rate = self._pieces[0].chunk.sample_rate_hz

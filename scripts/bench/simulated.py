@@ -56,7 +56,7 @@ class SimulatedSpeaker:
         self._placed: deque[tuple[int, int, float]] = deque(maxlen=4096)
         """Samples from and to, and when the first of them is heard."""
 
-    def write(self, chunk: AudioChunk, utterance: int) -> None:
+    def write(self, chunk: AudioChunk) -> None:
         starts_at_s = max(self._ends_at_s, self._clock.now_s())
         end = self._written + len(chunk.samples)
         self._placed.append((self._written, end, starts_at_s + DEVICE_S))
@@ -86,7 +86,7 @@ class SimulatedSpeaker:
     def played_samples(self) -> int:
         return self._written
 
-    def drop_unplayed(self, before_utterance: int) -> int:
+    def drop_unplayed(self) -> int:
         return 0
 
     def check(self) -> None:

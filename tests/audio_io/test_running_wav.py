@@ -67,7 +67,7 @@ def test_it_can_be_read_after_every_write_and_lacks_less_than_a_second(tmp_path:
         assert same(found, sound[: len(found)])
     wav.close()
     assert same(on_disk(path), sound)
-    assert wav.played_samples == len(sound)
+    assert wav.written_samples == len(sound)
 
 
 def test_sound_that_comes_later_has_silence_before_it(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_sound_that_comes_later_has_silence_before_it(tmp_path: Path) -> None:
     wav.write(chunk(10, one))  # too early: follows
     wav.close()
     found = on_disk(tmp_path / "a.wav")
-    assert len(found) == 300_300 == wav.played_samples
+    assert len(found) == 300_300 == wav.written_samples
     assert not found[:50].any()
     assert same(found[50:150], one)
     assert not found[150:300_000].any()

@@ -21,7 +21,7 @@ def chunk(samples: Samples, start_sample: int = 0, rate_hz: int = 16_000) -> Aud
 def finished(path: Path, *chunks: AudioChunk) -> Samples:
     wav = WavFile(path, 16_000)
     for each in chunks:
-        wav.write(each, utterance=0)
+        wav.write(each)
     wav.finish()
     samples, rate_hz = soundfile.read(path, dtype="float32")
     assert rate_hz == 16_000
@@ -65,22 +65,22 @@ def test_a_chunk_that_comes_late_is_appended(tmp_path: Path) -> None:
     assert len(heard) == 3 * 1_600 + 1
 
 
-def test_it_is_a_sink_that_plays_at_once(tmp_path: Path) -> None:
+def test_it_is_a_sink_that_counts_what_it_has(tmp_path: Path) -> None:
     wav = WavFile(tmp_path / "a.wav", 16_000)
     sink: AudioSink = wav
-    sink.write(chunk(chirp(0.1, 16_000), 400), utterance=3)
-    assert (sink.queued_ms, sink.played_samples, sink.drop_unplayed(9)) == (0.0, 2_000, 0)
+    sink.write(chunk(chirp(0.1, 16_000), 400))
+    assert wav.written_samples == 2_000
     wav.abandon()
 
 
 def test_closing_does_not_put_the_file_in_place(tmp_path: Path) -> None:
     wav = WavFile(tmp_path / "a.wav", 16_000)
-    wav.write(chunk(chirp(0.1, 16_000)), utterance=0)
+    wav.write(chunk(chirp(0.1, 16_000)))
     wav.close()
     wav.close()
     assert not (tmp_path / "a.wav").exists()
     with pytest.raises(ValueError, match="closed"):
-        wav.write(chunk(chirp(0.1, 16_000)), utterance=0)
+        wav.write(chunk(chirp(0.1, 16_000)))
     wav.finish()
     wav.finish()
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
@@ -88,7 +88,7 @@ def test_closing_does_not_put_the_file_in_place(tmp_path: Path) -> None:
 
 def test_an_abandoned_wav_leaves_nothing(tmp_path: Path) -> None:
     wav = WavFile(tmp_path / "a.wav", 16_000)
-    wav.write(chunk(chirp(0.1, 16_000)), utterance=0)
+    wav.write(chunk(chirp(0.1, 16_000)))
     wav.abandon()
     wav.abandon()
     wav.close()
@@ -98,14 +98,14 @@ def test_an_abandoned_wav_leaves_nothing(tmp_path: Path) -> None:
 def test_sound_of_another_rate_is_a_mistake_of_ours(tmp_path: Path) -> None:
     wav = WavFile(tmp_path / "a.wav", 16_000)
     with pytest.raises(ValueError, match="takes 16000 Hz, not 24000 Hz"):
-        wav.write(chunk(chirp(0.1, 24_000), rate_hz=24_000), utterance=0)
+        wav.write(chunk(chirp(0.1, 24_000), rate_hz=24_000))
     wav.abandon()
 
 
 def test_more_than_a_wav_can_hold_is_refused_before_it_is_written(tmp_path: Path) -> None:
     wav = WavFile(tmp_path / "a.wav", 16_000)
     with pytest.raises(OutputError, match="larger than 4 GB"):
-        wav.write(chunk(chirp(0.1, 16_000), LARGEST_WAV_BYTES // 2), utterance=0)
+        wav.write(chunk(chirp(0.1, 16_000), LARGEST_WAV_BYTES // 2))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -123,7 +123,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
         wav = WavFile(disk / "before.wav", 16_000)
         with pytest.raises(OutputError, match=r"the disk is full\. Free some space"):
             for _ in range(100):
-                wav.write(chunk(chirp(0.1, 16_000)), utterance=0)
+                wav.write(chunk(chirp(0.1, 16_000)))
         wav.abandon()
         assert [path.name for path in disk.iterdir()] == ["before.wav"]
         assert (disk / "before.wav").read_bytes() == b"old"
@@ -131,7 +131,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
         # So little that only closing meets the full disk.
         (disk / "filler").write_bytes(bytes(56 * 1024))
         wav = WavFile(disk / "late.wav", 16_000)
-        wav.write(chunk(chirp(0.5, 16_000)), utterance=0)
+        wav.write(chunk(chirp(0.5, 16_000)))
         with pytest.raises(OutputError, match="the disk is full"):
             wav.finish()
         assert sorted(path.name for path in disk.iterdir()) == ["before.wav", "filler"]

@@ -17,9 +17,9 @@ from engine.events import (
     UtteranceEnded,
 )
 from engine.session import Session
-from engine.speaking.pacing import OneAfterAnother, Paced
+from engine.speaking.pacing import OneAfterAnother
+from engine.speaking.written import WrittenVoice
 from engine.stepper import DirectStepper
-from engine.voice import WrittenVoice
 from tests.fakes import FakeClock, ListSink, ListSource, ParrotAgent, ParrotState, chunks
 
 REQUEST = StreamRequest("eng", ("spa", "cat"))
@@ -39,7 +39,7 @@ def test_speech_goes_to_the_sink_of_its_language_and_events_to_every_listener() 
         clock=FakeClock(),
     ).run()
     for sink in sinks.values():
-        assert [chunk.samples.tobytes() for chunk, _ in sink.written] == [sound.tobytes()]
+        assert [chunk.samples.tobytes() for chunk in sink.written] == [sound.tobytes()]
     assert [type(stamped.event) for stamped in heard] == [
         *(TargetText, TargetAudio, TargetText, TargetAudio, UtteranceEnded),
     ]
@@ -76,8 +76,10 @@ def test_the_agent_is_told_how_much_speech_waits() -> None:
             states.append(agent.new_state(request))
             return states[-1]
 
-    sink = ListSink(queued_ms=1234.0)
-    voices = {"spa": WrittenVoice(OneAfterAnother(), sink)}
+    class Waiting(WrittenVoice):
+        queued_ms = 1234.0
+
+    voices = {"spa": Waiting(OneAfterAnother(), ListSink())}
     Session(ListSource(chunks(silence(10))), Stepper(agent), REQUEST, voices=voices).run()
     assert all(told.queued_ms == {"spa": 1234.0} for told in states[0].controls)
     assert states[0].released == 1
@@ -132,21 +134,45 @@ def test_what_is_said_in_a_pause_is_not_translated_and_what_was_open_ends() -> N
     assert not any(isinstance(event, AudioLost) for event in heard)
 
 
-def test_speech_a_pacer_holds_back_or_drops_comes_out_when_the_utterance_ends() -> None:
-    class Dropping(OneAfterAnother):
-        def end_utterance(self) -> Iterator[Paced]:
+def test_speech_a_pacer_holds_back_is_written_when_the_utterance_ends() -> None:
+    class Holding(OneAfterAnother):
+        def end_utterance(self) -> Iterator[AudioChunk]:
             yield AudioChunk(silence(5), 16000)
-            yield SpeechDropped(0, "spa", 0.0, 0.1, "too late")
 
     sink = ListSink()
-    heard: list[Event] = []
+    voices = {"spa": WrittenVoice(Holding(), sink)}
     Session(
+        ListSource(chunks(silence(10))), DirectStepper(ParrotAgent()), REQUEST, voices=voices
+    ).run()
+    assert [len(chunk.samples) for chunk in sink.written] == [10, 5]
+
+
+def test_the_news_of_a_voice_are_told_after_each_chunk_and_when_it_finishes() -> None:
+    class Dropping(WrittenVoice):
+        said: list[Event]
+
+        def end_utterance(self, utterance: int) -> None:
+            self.said = [SpeechDropped(0, "spa", 0.0, 0.1, "too late")]
+
+        def finish(self) -> None:
+            self.said = [SpeechDropped(1, "spa", 0.1, 0.2, "it is over")]
+
+        def news(self) -> Iterator[Event]:
+            while self.said:
+                yield self.said.pop()
+
+    heard: list[Event] = []
+    voice = Dropping(OneAfterAnother(), ListSink())
+    voice.said = []
+    session = Session(
         ListSource(chunks(silence(10))),
         DirectStepper(ParrotAgent()),
         StreamRequest("eng", ("spa",)),
-        voices={"spa": WrittenVoice(Dropping(), sink)},
+        voices={"spa": voice},
         listeners=[lambda stamped: heard.append(stamped.event)],
-    ).run()
-    assert [len(chunk.samples) for chunk, _ in sink.written] == [10, 5]
-    kinds = [type(event) for event in heard]
-    assert kinds == [TargetText, TargetAudio, SpeechDropped, UtteranceEnded]
+    )
+    session.run()
+    kinds = [TargetText, TargetAudio, UtteranceEnded, SpeechDropped]
+    assert [type(event) for event in heard] == kinds
+    session.finish_voices()
+    assert [type(event) for event in heard] == [*kinds, SpeechDropped]

@@ -23,7 +23,7 @@ def test_recordings_on_ray_come_to_the_same_bytes(
         assert ran.code == 1
         assert "none.wav" in ran.err
         said[name] = [json.loads(line) for line in ran.out.splitlines()]
-    assert len(names(tmp_path / "here")) == 9
+    assert len(names(tmp_path / "here")) == 15
     assert contents(tmp_path / "ray") == contents(tmp_path / "here")
     assert not parts(tmp_path / "ray")
     events = {

@@ -157,7 +157,7 @@ def test_what_is_heard_is_kept_and_can_be_played_meanwhile(recorder: Recorder) -
     sound = noise(3 * RATE_HZ)
     path = recorder.folder / "source.wav"
     for at in range(0, len(sound), 400):
-        sink.write(AudioChunk(sound[at : at + 400], RATE_HZ, at), 0)
+        sink.write(AudioChunk(sound[at : at + 400], RATE_HZ, at))
         assert len(sound_in(path)) > at - RATE_HZ
     recorder.close()
     np.testing.assert_allclose(sound_in(path), sound, atol=1 / 32768)
@@ -214,7 +214,7 @@ def test_a_full_disk_is_told_once_and_the_session_goes_on(tmp_path: Path) -> Non
     source, keep = recorder.source_sink(RATE_HZ), recorder.keep_speech(RATE_HZ)
     with full_disk_after(30_000):
         for n, event in enumerate(sentences(100)):
-            source.write(AudioChunk(noise(800), RATE_HZ, 800 * n), 0)
+            source.write(AudioChunk(noise(800), RATE_HZ, 800 * n))
             keep(noise(400), 0.0, False)
             recorder.hear(stamped(event))
             recorder.note({"type": "mark", "number": n})
@@ -258,7 +258,7 @@ def test_subtitles_that_fill_the_disk_have_only_whole_cues(tmp_path: Path) -> No
 def test_what_comes_after_the_end_is_not_kept_and_disturbs_nobody(recorder: Recorder) -> None:
     sink = recorder.source_sink(RATE_HZ)
     recorder.close()
-    sink.write(AudioChunk(noise(100), RATE_HZ), 0)
+    sink.write(AudioChunk(noise(100), RATE_HZ))
     recorder.note({"type": "mark"})
     for event in sentences(1):
         recorder.hear(stamped(event))
@@ -271,7 +271,7 @@ def test_two_threads_write_whole_lines(recorder: Recorder) -> None:
     def mark(name: str) -> None:
         for n in range(300):
             recorder.note({"name": name, "number": n})
-            sink.write(AudioChunk(noise(10), RATE_HZ), 0)
+            sink.write(AudioChunk(noise(10), RATE_HZ))
 
     threads = [threading.Thread(target=mark, args=(name,)) for name in "ab"]
     for thread in threads:

@@ -39,7 +39,7 @@ class PlayingSink:
         """When all that was written has left."""
         self._position = 0
 
-    def write(self, chunk: AudioChunk, utterance: int) -> None:
+    def write(self, chunk: AudioChunk) -> None:
         if not self.ready:
             return
         begins_s = max(self._clock.now_s(), self._free_at_s)
@@ -78,7 +78,7 @@ class PlayingSink:
                 return left_s + DEVICE_S if left_s < self._clock.now_s() else None
         return None
 
-    def drop_unplayed(self, before_utterance: int) -> int:
+    def drop_unplayed(self) -> int:
         now_s = self._clock.now_s()
         dropped = round(max(0.0, self._free_at_s - now_s) * RATE_HZ)
         kept = [piece for piece in self._starts if piece[2] < now_s]
@@ -91,7 +91,7 @@ class PlayingSink:
 
     def lose(self) -> None:
         """The device goes; what was on its way is never heard."""
-        self.drop_unplayed(1 << 62)
+        self.drop_unplayed()
         self.ready = False
 
     def come_back(self) -> None:
@@ -117,10 +117,10 @@ class Stage:
     def say(self, utterance: int, samples: Samples, source_end_at_s: float | None = None) -> None:
         chunk = AudioChunk(samples, RATE_HZ)
         event = TargetAudio(utterance, "spa", chunk, utterance, utterance + 1)
-        self.events += self.voice.take(event, source_end_at_s)
+        self.voice.take(event, source_end_at_s)
 
     def end(self, utterance: int) -> None:
-        self.events += self.voice.end_utterance(utterance)
+        self.voice.end_utterance(utterance)
 
     def go_on(self, seconds: float) -> None:
         end_s = self.clock.now_s() + seconds
@@ -322,7 +322,8 @@ def test_dropping_is_silence_at_once_and_for_good() -> None:
     assert list(stage.dropped) == [0, 1, 2, 3]
     assert set(stage.dropped.values()) == {"the session was ended"}
     assert stage.played == {}
-    assert list(stage.voice.finish()) == []
+    stage.voice.finish()
+    assert list(stage.voice.news()) == []
 
 
 def test_everything_played_is_kept_with_when_it_will_be_heard() -> None:
@@ -369,12 +370,11 @@ def test_a_clause_of_silence_is_told_once_and_does_not_end_before_it_starts(befo
 
 def waiting(voice: LiveVoice) -> Iterator[Event]:
     """What finishing tells; fails when it takes too long."""
-    told: list[Event] = []
-    thread = threading.Thread(target=lambda: told.extend(voice.finish()), daemon=True)
+    thread = threading.Thread(target=voice.finish, daemon=True)
     thread.start()
     thread.join(10.0)
     assert not thread.is_alive(), "it never finishes"
-    return iter(told)
+    return voice.news()
 
 
 def test_a_real_thread_plays_all_and_finishes() -> None:

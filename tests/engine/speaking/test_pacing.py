@@ -19,7 +19,7 @@ def said(utterance: int, speech_s: float, start_s: float, end_s: float) -> Targe
 
 def placed(pacer: OneAfterAnother | Timeline, event: TargetAudio) -> tuple[float, float]:
     """Start and length in seconds of what one piece of an utterance becomes."""
-    made = [*pacer.pace(event, 0.0), *pacer.end_utterance()]
+    made = [*pacer.pace(event), *pacer.end_utterance()]
     chunks = [item for item in made if isinstance(item, AudioChunk)]
     return chunks[0].start_s, sum(len(chunk.samples) for chunk in chunks) / RATE_HZ
 
@@ -65,7 +65,7 @@ def test_on_the_timeline_an_utterance_is_placed_whole_in_however_many_pieces_it_
 ) -> None:
     pacer = Timeline()
     for _ in range(pieces):
-        assert not list(pacer.pace(said(0, 4.0 / pieces, 2.0, 4.0), 0.0))
+        assert not list(pacer.pace(said(0, 4.0 / pieces, 2.0, 4.0)))
     (chunk,) = pacer.end_utterance()
     assert isinstance(chunk, AudioChunk)
     assert chunk.start_s == 2.0
