@@ -14,7 +14,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from cli.file.job import Job
+from engine.batch.job import Job
 
 LONGEST_LABEL = 32
 

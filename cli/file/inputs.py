@@ -10,28 +10,10 @@ from pathlib import Path
 from audio_io.errors import UsageError
 from audio_io.manifest import read_manifest
 from audio_io.suffixes import SOUND_SUFFIXES
-from cli.file.journal import Journal
+from engine.batch.job import Input
+from engine.batch.journal import Journal
 
 STDIN = "-"
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One recording to translate."""
-
-    path: Path | None
-    """None for standard input."""
-    label: str
-    """What the user calls it."""
-    folder: Path
-    """Where its outputs go."""
-    stem: str
-    """What the names of its outputs start with."""
-    source: str | None = None
-    """Language of the speech, as a manifest's row says it."""
-    target: str | None = None
-    manifest: Path | None = None
-    """The manifest that lists it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from audio_io.errors import S2stError, UsageError
 from cli.file.command import FileOptions
-from cli.file.inputs import Input, InputOptions, find_inputs
-from cli.file.job import FORMATS, WAV, FilePlan, Job
+from cli.file.inputs import InputOptions, find_inputs
 from cli.terminal.verbosity import is_verbose
 from engine.agent import Task
+from engine.batch.job import FORMATS, WAV, BatchPlan, Input, Job
 from engine.errors import LanguageError
 from engine.registry.ask import (
     DEFAULT_SOURCE,
@@ -31,7 +31,7 @@ SPEAKER = "--speaker"
 class Assembled:
     """A run, ready to start."""
 
-    plan: FilePlan
+    plan: BatchPlan
     jobs: list[Job]
     notes: list[str]
     """What was chosen and why."""
@@ -65,7 +65,7 @@ def assemble(options: FileOptions) -> Assembled:
     return Assembled(plan, jobs, list(dict.fromkeys(notes)), notices)
 
 
-def _plan(options: FileOptions) -> FilePlan:
+def _plan(options: FileOptions) -> BatchPlan:
     unknown = [form for form in options.formats if form not in FORMATS]
     if unknown or not options.formats:
         raise UsageError(
@@ -81,7 +81,7 @@ def _plan(options: FileOptions) -> FilePlan:
     timeline = (options.timeline or mix_db is not None) and WAV in options.formats
     if timeline:
         _require_stretch()
-    return FilePlan(
+    return BatchPlan(
         formats=options.formats,
         timeline=timeline,
         mix_original_db=mix_db,
@@ -113,7 +113,7 @@ def _require_stretch() -> None:
 class _Planner:
     """Finds each recording's languages and engine; those of the same languages ask once."""
 
-    def __init__(self, options: FileOptions, plan: FilePlan) -> None:
+    def __init__(self, options: FileOptions, plan: BatchPlan) -> None:
         self._options = options
         self._plan = plan
         self.errors: list[S2stError] = []

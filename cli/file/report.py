@@ -6,8 +6,8 @@ import traceback
 from typing import Any, TextIO
 
 from audio_io.errors import S2stError, SoundFileError
-from cli.file.job import FilePlan, Job
-from cli.file.translate import Opened, Outcome, remove_leftovers
+from engine.batch.job import BatchPlan, Job
+from engine.batch.translate import Opened, Outcome, remove_leftovers
 from engine.events import Event, SourceText, TargetText
 from engine.streams.child import Progress
 from engine.text.records import as_line, event_record
@@ -18,7 +18,7 @@ class Reporter:
     """Listens to a run. On a terminal it shows bars; in a pipe, one line for each recording."""
 
     def __init__(
-        self, plan: FilePlan, jobs: int, to_do: int, *, quiet: bool, json: bool, verbose: bool
+        self, plan: BatchPlan, jobs: int, to_do: int, *, quiet: bool, json: bool, verbose: bool
     ) -> None:
         """`to_do` of the run's `jobs` are left to be done."""
         self._plan = plan

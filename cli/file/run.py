@@ -8,13 +8,13 @@ from pathlib import Path
 
 from audio_io.errors import S2stError, UsageError
 from cli.file.command import FileOptions
-from cli.file.job import FilePlan, Job
-from cli.file.journal import Journal, Record, digest
 from cli.file.plan import Assembled, assemble
 from cli.file.report import Reporter
-from cli.file.translate import FileWork, abandon, remove_leftovers
 from cli.terminal.signals import leave_on_signals
 from cli.terminal.verbosity import is_verbose, set_verbose
+from engine.batch.job import BatchPlan, Job
+from engine.batch.journal import Journal, Record, digest
+from engine.batch.translate import FileWork, abandon, remove_leftovers
 from engine.streams.run import Here, How, Processes, Ray, Streams
 from engine.streams.run import run as run_tasks
 from engine.text.records import as_line
@@ -117,7 +117,7 @@ def _check_inputs_are_safe(run: Assembled) -> None:
                 raise UsageError(f"--trace '{run.plan.trace}' is the name of a result.")
 
 
-def _check_nothing_exists(jobs: Sequence[Job], plan: FilePlan, *, resume: bool) -> None:
+def _check_nothing_exists(jobs: Sequence[Job], plan: BatchPlan, *, resume: bool) -> None:
     """Refuse to replace what is there; with `resume`, what s2st did not write itself."""
     existing = [path for job in jobs for path in job.outputs(plan).values() if path.exists()]
     if plan.trace is not None and plan.trace.exists() and jobs and not resume:

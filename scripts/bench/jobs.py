@@ -12,7 +12,7 @@ from measuring import DATA, S2ST, Finished, print_circumstances, print_table, pr
 from recordings import english_rows, write_joined, write_manifest
 
 from audio_io.manifest import ManifestRow
-from cli.file.journal import NAME as JOURNAL
+from engine.batch.journal import NAME as JOURNAL
 
 TARGET = 1.7
 FORMATS = "wav,srt,vtt,txt,jsonl,tsv"

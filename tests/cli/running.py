@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 import soundfile
 
-from cli.file import journal
+from engine.batch import journal
 from tests.fakes import DATA
 
 JOURNAL = journal.NAME

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from audio_io.errors import UsageError
-from cli.file.inputs import Input, InputOptions, find_inputs
-from cli.file.journal import NEVER_FINISHED, Journal, Record
+from cli.file.inputs import InputOptions, find_inputs
+from engine.batch.job import Input
+from engine.batch.journal import NEVER_FINISHED, Journal, Record
 from tests.cli.running import SHORT, columns
 
 

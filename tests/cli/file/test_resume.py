@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.file.journal import NEVER_FINISHED, Journal, Record
+from engine.batch.journal import NEVER_FINISHED, Journal, Record
 from tests.cli.running import (
     JOURNAL,
     SHORT,

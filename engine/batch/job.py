@@ -1,4 +1,4 @@
-"""What a `s2st file` run does: the choices for all recordings, and one job for each."""
+"""What a batch does: the choices for all recordings, and one job for each."""
 
 import hashlib
 import json
@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cli.file.inputs import Input
 from engine.agent import StreamRequest, Task
 from engine.registry import LoadOptions
 
@@ -17,7 +16,26 @@ FORMATS = ("wav", "srt", "vtt", "txt", "jsonl", "tsv")
 
 
 @dataclass(frozen=True, slots=True)
-class FilePlan:
+class Input:
+    """One recording to translate."""
+
+    path: Path | None
+    """None for standard input."""
+    label: str
+    """What the user calls it."""
+    folder: Path
+    """Where its outputs go."""
+    stem: str
+    """What the names of its outputs start with."""
+    source: str | None = None
+    """Language of the speech, as a manifest's row says it."""
+    target: str | None = None
+    manifest: Path | None = None
+    """The manifest that lists it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
     """Choices that hold for every recording of a run. Travels to worker processes."""
 
     formats: tuple[str, ...] = ("wav", "srt")
@@ -39,7 +57,7 @@ class FilePlan:
     raw_rate_hz: int | None = None
     """Sample rate of raw samples on standard input; None for a file of any kind."""
     event_records: bool = False
-    """Whether every event is reported, for `--json`."""
+    """Whether every event is reported."""
     verbose: bool = False
     """Whether worker processes say what goes on inside."""
 
@@ -64,7 +82,7 @@ class Job:
         """Whether the only target is the source: text of the same language, no speech."""
         return self.request is not None and self.request.task is Task.ASR
 
-    def outputs(self, plan: FilePlan) -> dict[tuple[str, str], Path]:
+    def outputs(self, plan: BatchPlan) -> dict[tuple[str, str], Path]:
         """The path of each output by language and format: speech and text of every target, and
         the text of the source where the engine tells it. A job that is refused has none."""
         request = self.request
@@ -90,7 +108,7 @@ class Job:
             self, input=replace(self.input, path=path, folder=self.input.folder.absolute())
         )
 
-    def fingerprint(self, plan: FilePlan) -> str:
+    def fingerprint(self, plan: BatchPlan) -> str:
         """Of everything but the input that shapes the outputs."""
         assert self.request is not None
         wants_speech = WAV in plan.formats and not self.transcribes

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from audio_io.errors import OutputError
-from cli.file.journal import NAME, Journal, Record, digest
+from engine.batch.journal import NAME, Journal, Record, digest
 
 
 def written(folder: Path, **files: str) -> dict[str, int]:

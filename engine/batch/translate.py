@@ -15,9 +15,9 @@ from audio_io.recording import open_pipe, open_recording
 from audio_io.tee import RecordedSource
 from audio_io.wav import WavFile
 from audio_io.whole_file import WholeFile, remove_own_part, remove_stale_parts
-from cli.file.job import WAV, FilePlan, Job
-from cli.file.journal import NEVER_FINISHED, Journal, Record, digest
 from engine.agent import Agent
+from engine.batch.job import WAV, BatchPlan, Job
+from engine.batch.journal import NEVER_FINISHED, Journal, Record, digest
 from engine.events import (
     AudioLost,
     EngineTrace,
@@ -69,7 +69,7 @@ class Opened:
 class FileWork:
     """Jobs as tasks of a run. Each says `Opened`, its `Progress` in seconds heard, and events."""
 
-    plan: FilePlan
+    plan: BatchPlan
     configure: Callable[[], None]
     """Called first in each process: sets up logging."""
     events: bool
@@ -112,7 +112,7 @@ class Translator:
 
     def __init__(
         self,
-        plan: FilePlan,
+        plan: BatchPlan,
         stepper: Callable[[Agent[Any, Any, Any]], Stepper] = DirectStepper,
         *,
         events: bool,
@@ -207,7 +207,7 @@ class Translator:
 class _Outputs:
     """All files of one job. Abandoned when `stack` unwinds before `finish`."""
 
-    def __init__(self, job: Job, plan: FilePlan, rate_hz: int, stack: ExitStack) -> None:
+    def __init__(self, job: Job, plan: BatchPlan, rate_hz: int, stack: ExitStack) -> None:
         self._plan = plan
         self._rate_hz = rate_hz
         self._stack = stack
@@ -304,18 +304,18 @@ def _unless_trace(event: Event, tell: Tell) -> None:
         tell(event)
 
 
-def abandon(job: Job, plan: FilePlan) -> None:
+def abandon(job: Job, plan: BatchPlan) -> None:
     """Remove what this process has half written of a job."""
     _clean_up(job, plan, remove_own_part)
 
 
-def remove_leftovers(job: Job, plan: FilePlan) -> None:
+def remove_leftovers(job: Job, plan: BatchPlan) -> None:
     """Remove what a process that was killed had written of a job."""
     with contextlib.suppress(OSError):  # there is no folder, or it cannot be read
         _clean_up(job, plan, remove_stale_parts)
 
 
-def _clean_up(job: Job, plan: FilePlan, remove: Callable[[Path], None]) -> None:
+def _clean_up(job: Job, plan: BatchPlan, remove: Callable[[Path], None]) -> None:
     for path in job.outputs(plan).values():
         for target in (path, _scratch(path, "original"), _scratch(path, "speech")):
             remove(target)
