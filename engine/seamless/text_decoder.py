@@ -152,8 +152,7 @@ class TextDecoder(nn.Module):
         for number, layer in enumerate(self.layers):
             states, p_choose = layer(
                 states,
-                cache.keys[number],
-                cache.values[number],
+                (cache.keys[number], cache.values[number]),
                 cache.source_keys[number],
                 cache.source_values[number],
                 cache.source_energy[number],
@@ -221,8 +220,7 @@ class _Layer(nn.Module):
     def forward(  # tensors alone, so that it can be compiled once for all layers
         self,
         states: Tensor,
-        past_keys: Tensor,
-        past_values: Tensor,
+        past: tuple[Tensor, Tensor],
         source_keys: Tensor,
         source_values: Tensor,
         source_energy: Tensor,
@@ -233,6 +231,7 @@ class _Layer(nn.Module):
         mask: Tensor | None,
         source_mask: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
+        past_keys, past_values = past
         normed = self.self_attn_layer_norm(states)
         keys, values = self.self_attn.project(normed)
         past_keys[rows, columns] = keys
