@@ -8,7 +8,6 @@ A frame is held while the echo expected in it, and noise, explain it. It is let 
 louder than that in enough bands. The recogniser should rather miss a weak syllable than hear us.
 """
 
-import enum
 import math
 from dataclasses import dataclass, field
 
@@ -31,15 +30,6 @@ _FIRST_FRAMES = 8
 """Frames before which there is no lowest level yet."""
 _MINIMUM_BIAS = 1.3
 """Mean power of a noise against the lowest that its smoothed power reaches."""
-
-
-class EchoMode(enum.Enum):
-    """What is done about our own voice."""
-
-    GATE = "gate"
-    DUCK = "duck"
-    """As `GATE`; the caller also turns the playback down while `talking_over` is true."""
-    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,11 +81,6 @@ class Microphone:
         """Samples for which the ring had no room."""
         return self._ring.dropped_samples
 
-    @property
-    def overruns(self) -> int:
-        """How often the device itself lost sound."""
-        return self._overruns
-
     def end(self) -> None:
         """The source ends after what was captured by now. From any thread."""
         self._ended = True

@@ -1,4 +1,7 @@
-"""`Session`: one conversation, from the first sample to the last. The only loop there is."""
+"""`Session`: one conversation, from the first sample to the last, live or of a recording.
+
+Evaluation has a loop of its own.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

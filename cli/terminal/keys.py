@@ -53,7 +53,6 @@ class _In(enum.Enum):
     """ESC O and a letter: arrows while a program has asked for application keys."""
     STRING = enum.auto()
     """An answer of the terminal, up to BEL or ESC backslash."""
-    PASTE = enum.auto()
 
 
 class KeyDecoder:
