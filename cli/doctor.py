@@ -6,6 +6,7 @@ Nothing is taken on trust: the recogniser listens, the translator translates, th
 import platform
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
 import typer
@@ -13,6 +14,7 @@ import typer
 from audio_io.errors import DeviceError, S2stError
 from cli.config import config_path, load_defaults
 from cli.options.shared import Json
+from cli.options.wording import worded
 from engine.agent import StreamRequest, Task
 from engine.registry import Finding, LoadOptions, engines
 
@@ -48,6 +50,11 @@ def doctor(json: Json = False) -> None:
 
 def findings() -> Iterator[Finding]:
     """Every part of the program and of its engines, tried."""
+    for finding in _tried():
+        yield replace(finding, seen=worded(finding.seen), remedy=worded(finding.remedy))
+
+
+def _tried() -> Iterator[Finding]:
     yield Finding("python", True, f"{platform.python_version()} on {platform.platform(terse=True)}")
     yield _packages()
     yield _config()

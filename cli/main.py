@@ -15,6 +15,7 @@ from cli.evaluate import command as evaluate
 from cli.file import command as file
 from cli.live import command as live
 from cli.options.declared import command
+from cli.options.wording import worded
 from cli.terminal.verbosity import is_verbose, set_verbose
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -102,7 +103,7 @@ def main() -> NoReturn:
     except S2stError as error:
         if is_verbose():
             raise
-        print(f"s2st: {error}", file=sys.stderr)
+        print(f"s2st: {worded(str(error))}", file=sys.stderr)
         code = 2 if isinstance(error, UsageError) else 1
     except Exception as error:
         if is_verbose():

@@ -30,6 +30,15 @@ HEAVY = [
     *("numpy", "rich.live", "rich.progress", "torch", "transformers", "faster_whisper", "av"),
     *("soundfile", "soxr", "pocketsphinx", "sounddevice", "fastapi", "onnxruntime"),
 ]
+OPTION = re.compile("--([a-z]|$)")
+OPTIONS_OF_OTHERS = {
+    "audio_io/portaudio.py": 1,
+    "engine/cascade/asr/pocketsphinx.py": 1,
+    "engine/cascade/tts/espeak.py": 4,
+    "engine/simuleval/bridge.py": 4,
+    "engine/simuleval/worker.py": 3,
+}
+"""Strings that name options all the same: those of other programs, and whole command lines."""
 DOTTED = re.compile(r"((?:cli|engine|audio_io)(?:\.\w+)+):(\w+(?:\.\w+)*)")
 FILES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 FOLDERS = sorted({path.parent for path in FILES})
@@ -155,6 +164,23 @@ def test_every_dotted_string_names_something() -> None:
                 there = names[name]
             found += 1
     assert found
+
+
+def strings(tree: ast.Module) -> Iterator[str]:
+    """All that are no docstrings."""
+    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            yield node.value
+
+
+def test_messages_below_the_doors_name_no_option_of_the_command_line() -> None:
+    found: dict[str, int] = {}
+    for path in FILES:
+        if not path.is_relative_to(ROOT / "cli"):
+            said = [*filter(OPTION.search, strings(ast.parse(path.read_text(encoding="utf-8"))))]
+            found |= {path.relative_to(ROOT).as_posix(): len(said)} if said else {}
+    assert found == OPTIONS_OF_OTHERS
 
 
 @pytest.mark.parametrize(

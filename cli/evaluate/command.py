@@ -61,7 +61,7 @@ class EvaluateOptions:
             "--target", metavar="FILE", help="Its references, one a line.", rich_help_panel=DATA
         ),
     ] = None
-    audio_root: Annotated[
+    audio_root_dir: Annotated[
         Path | None,
         typer.Option(
             "--audio-root-dir",
@@ -135,7 +135,7 @@ class EvaluateOptions:
     voice_detector: VoiceDetector = "pocketsphinx"
     agent: AgentOptions = field(default_factory=AgentOptions)
     engine_options: EngineOptions = field(default_factory=EngineOptions)
-    segment_ms: Annotated[
+    source_segment_ms: Annotated[
         int,
         typer.Option(
             "--source-segment-size",

@@ -159,7 +159,7 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
     spec = asked.spec if foreign is None else None
     if spec is not None:
         notes[:0] = asked.notes
-    base = Variant("", asked.request, options.segment_ms, foreign)
+    base = Variant("", asked.request, options.source_segment_ms, foreign)
     return EvaluatePlan(
         test_set=test_set,
         items=items,
@@ -236,7 +236,9 @@ def _test_set(options: EvaluateOptions, task: Task, notes: list[str]) -> TestSet
     assert options.data_file is not None
     column = options.ref_field or ("src_text" if transcribes else "tgt_text")
     needed = not options.no_scoring and options.segmentation is None
-    return from_manifest(options.data_file, options.audio_root, column, languages, is_scored=needed)
+    return from_manifest(
+        options.data_file, options.audio_root_dir, column, languages, is_scored=needed
+    )
 
 
 def _asked_for(test_set: TestSet, options: EvaluateOptions) -> tuple[Item, ...]:

@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import TracebackType
 
 from audio_io.errors import S2stError
 from cli.evaluate.plan import EvaluatePlan
+from cli.options.wording import worded
 from engine.evaluation.summary import Summary
 from engine.evaluation.work import MOST_TRIES, failure
 from engine.languages import language_name
@@ -96,6 +97,7 @@ class _Listener:
         self.done(item, failure(item, f"{error} It was tried {MOST_TRIES} times."))
 
     def done(self, item: Item, result: ItemResult) -> None:
+        result = replace(result, error=worded(result.error))
         self._keep(result)
         if result.error:
             self._view.warn(f"{result.id}: {result.error}")

@@ -11,6 +11,7 @@ from cli.evaluate.command import EvaluateOptions
 from cli.evaluate.plan import EvaluatePlan, make_plan
 from cli.evaluate.progress import EvaluateView, print_scores
 from cli.evaluate.sweep import Variant
+from cli.options.wording import worded
 from cli.terminal.signals import leave_on_signals
 from cli.terminal.verbosity import is_verbose
 from engine.agent import Task
@@ -229,8 +230,9 @@ def _transcripts(
             if result.speech is not None and result.speech.wav:
                 texts[result.index] = ears.transcribe(folder / result.speech.wav)
     except S2stError as error:
-        view.warn(f"{ASR_BLEU} is not measured: {error}")
-        return Transcripts(reason=str(error))
+        reason = worded(str(error))
+        view.warn(f"{ASR_BLEU} is not measured: {reason}")
+        return Transcripts(reason=reason)
     return Transcripts(texts, settings)
 
 

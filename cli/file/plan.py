@@ -6,6 +6,7 @@ from pathlib import Path
 from audio_io.errors import S2stError, UsageError
 from cli.file.command import FileOptions
 from cli.file.inputs import InputOptions, find_inputs
+from cli.options.wording import worded
 from cli.terminal.verbosity import is_verbose
 from engine.agent import Task
 from engine.batch.job import FORMATS, WAV, BatchPlan, Input, Job
@@ -168,4 +169,4 @@ class _Planner:
 
     def _refused(self, item: Input, error: S2stError) -> Job:
         self.errors.append(error)
-        return Job(item, self._options.engine, None, str(error))
+        return Job(item, self._options.engine, None, worded(str(error)))

@@ -6,6 +6,7 @@ import traceback
 from typing import Any, TextIO
 
 from audio_io.errors import S2stError, SoundFileError
+from cli.options.wording import worded
 from engine.batch.job import BatchPlan, Job
 from engine.batch.translate import Opened, Outcome, remove_leftovers
 from engine.events import Event, SourceText, TargetText
@@ -94,7 +95,7 @@ class Reporter:
         self.failures += 1
         if self._verbose and error.__traceback__ is not None:
             self.warn("".join(traceback.format_exception(error)).rstrip())
-        seen = str(error) if isinstance(error, S2stError) else _unexpected(error)
+        seen = worded(str(error)) if isinstance(error, S2stError) else _unexpected(error)
         label = job.input.label
         names_it = isinstance(error, SoundFileError)
         self.warn(f"s2st: {seen}" if names_it else f"s2st: {label}: {seen}")

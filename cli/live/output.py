@@ -14,6 +14,7 @@ from cli.live.panel import Panel
 from cli.live.plan import LivePlan
 from cli.live.understood import understood_line
 from cli.live.view import LISTENING, PAUSED, TALKING, WAITING, LiveView
+from cli.options.wording import worded
 from cli.terminal.keys import Key, Keys
 from cli.terminal.lines import ResultLines
 from engine.events import AudioLost, OutputHeard, SourceText, SpeechDropped, Stamped, TargetText
@@ -116,7 +117,7 @@ class PanelOutput:
         self._exits.close()
 
     def _note(self, text: str) -> None:
-        self._view.notice = text
+        self._view.notice = worded(text)
         self._noticed_s = time.monotonic()
 
     def _note_device(self, notice: DeviceNotice) -> None:
@@ -230,7 +231,7 @@ class JsonOutput:
             elif isinstance(item, Mark):
                 self._lines.put(as_line(mark_record(item)))
             else:
-                self._lines.put(as_line({"type": "notice", "text": item}))
+                self._lines.put(as_line({"type": "notice", "text": worded(item)}))
 
     def refresh(self) -> None:
         slowness = self._meter.slowness
@@ -247,7 +248,7 @@ def device_record(notice: DeviceNotice) -> dict[str, object]:
         "type": "device",
         "event": notice.kind,
         "device": notice.direction.value,
-        "text": notice.text,
+        "text": worded(notice.text),
     }
 
 
@@ -263,4 +264,4 @@ def say(line: str) -> None:
     if sys.stderr is None:  # closed before we started
         return
     with contextlib.suppress(OSError):  # whoever read it has gone
-        print(line, file=sys.stderr, flush=True)
+        print(worded(line), file=sys.stderr, flush=True)

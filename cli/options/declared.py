@@ -14,6 +14,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
+offered: list[type[Any]] = []
+"""What was declared of each command that was made, in order."""
 GIVEN = "given"
 """The field, where a dataclass has it, that holds which of its fields the command line gave."""
 
@@ -57,6 +59,11 @@ class Declared:
         if not (isinstance(first, str) and first.startswith("--")):
             return self.field
         return first.partition("/")[0][2:].replace("-", "_")
+
+    @property
+    def long_name(self) -> str:
+        """As it is typed: `--min-confidence`."""
+        return "--" + self.name.replace("_", "-")
 
     def parameter(self) -> inspect.Parameter:
         """As Typer wants it."""
@@ -110,6 +117,8 @@ def command(
     """A command for Typer of a function that takes one dataclass of options. `settings` are what
     engines add to them."""
     [(_, options)] = [each for each in get_type_hints(function).items() if each[0] != "return"]
+    if options not in offered:
+        offered.append(options)
 
     def run(ctx: typer.Context, **words: Any) -> None:
         on_command_line = {

@@ -112,9 +112,8 @@ class EngineOptions:
         asked = ABOUT_WEIGHTS & self.given
         if spec.has_weights or not asked:
             return
-        option = min(asked).replace("_", "-").replace("compiled", "compile")
         raise UsageError(
-            f"--{option} means nothing to the engine '{spec.name}', which has no weights.",
+            f"`{min(asked)}` means nothing to the engine '{spec.name}', which has no weights.",
             hint="Name another with --engine.",
         )
 

@@ -294,7 +294,7 @@ class _Outputs:
         except OSError as error:
             raise OutputError(
                 f"The output folder '{folder}' cannot be made ({error.strerror}).",
-                hint="Name another with --output.",
+                hint="Name another with `output`.",
             ) from error
 
 

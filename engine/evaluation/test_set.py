@@ -54,12 +54,12 @@ def from_manifest(
     needed = [reference_column] if is_scored else []
     rows = read_manifest(path, audio_root, needed=needed)
     pairs = [_pair(path, row, languages.transcribes) for row in rows]
-    source = languages.source or _only([pair[0] for pair in pairs], path, "src_lang", "--src")
+    source = languages.source or _only([pair[0] for pair in pairs], path, "src_lang", "source")
     source = source or languages.default_source
     target = source if languages.transcribes else languages.target
     if target is None:
         kept = [pair[1] for pair in pairs if pair[0] in (None, source)]
-        target = _only(kept, path, "tgt_lang", "--tgt") or languages.default_target
+        target = _only(kept, path, "tgt_lang", "target") or languages.default_target
     items, left_out = [], []
     for index, (row, pair) in enumerate(zip(rows, pairs, strict=True)):
         if pair[0] not in (None, source) or pair[1] not in (None, target):
@@ -110,7 +110,7 @@ def _item(
     if not row.audio.is_file():
         raise ManifestError(
             f"{where}: the recording '{row.columns['audio']}' is not there.",
-            hint="Paths start at --audio-root-dir, or else at the manifest's folder.",
+            hint="Paths start at `audio_root_dir`, or else at the manifest's folder.",
         )
     return Item(index, row.id, row.audio, target, reference or None, row.source_text or None)
 
@@ -140,13 +140,13 @@ def _pair(path: Path, row: ManifestRow, transcribes: bool) -> tuple[str | None, 
     return source, None if transcribes else target
 
 
-def _only(codes: Sequence[str | None], path: Path, column: str, option: str) -> str | None:
+def _only(codes: Sequence[str | None], path: Path, column: str, setting: str) -> str | None:
     """The one code there is; None when no row says any."""
     found = sorted({code for code in codes if code is not None})
     if len(found) > 1:
         raise ManifestError(
             f"{path} has several languages in column '{column}': {', '.join(found)}.",
-            hint=f"Choose one with {option}; rows in others are left out.",
+            hint=f"Choose one with `{setting}`; rows in others are left out.",
         )
     return found[0] if found else None
 

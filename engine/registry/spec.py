@@ -91,12 +91,6 @@ class Setting:
 class SettingError(UsageError):
     """A setting that means nothing to an engine, or nothing as that is set."""
 
-    def __init__(self, setting: str, reason: str) -> None:
-        super().__init__(f"--{setting} {reason}.")
-        self.setting = setting
-        """As people call it."""
-        self.reason = reason
-
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
@@ -188,8 +182,8 @@ class EngineSpec:
     has_weights: bool = False
     """Whether it loads a model that may lie elsewhere, and compute on another device."""
     batches: bool = False
-    """Whether it computes several streams together (`Agent.step_many`). `--jobs` then runs them in
-    one process, with one copy of its weights."""
+    """Whether it computes several streams together (`Agent.step_many`). Recordings that run
+    at once then do so in one process, with one copy of its weights."""
     file_block_ms: int = 100
     """Sound of a recording that it is given at a time. Where streams are computed together, as
     much as it takes for a step, so that their steps fall together."""
@@ -248,7 +242,7 @@ class EngineSpec:
         known = {each.name for each in fields(policy)} if policy is not None else set()
         for name in values or ():
             if name not in known:
-                raise SettingError(self.called(name), f"means nothing to the engine '{self.name}'")
+                raise SettingError(f"`{name}` means nothing to the engine '{self.name}'.")
         if policy is None or not values:
             return policy
         try:
@@ -258,13 +252,8 @@ class EngineSpec:
         idle = self.idle(made)
         for name in values:
             if name in idle:
-                raise SettingError(self.called(name), f"means nothing here: {idle[name]}")
+                raise SettingError(f"`{name}` means nothing here: {idle[name]}.")
         return made
-
-    def called(self, field_name: str) -> str:
-        """What people call a field of a policy, be it this engine's or another's."""
-        names = {setting.field: setting.called for setting in self.settings}
-        return names.get(field_name, field_name.removesuffix("_s").replace("_", "-"))
 
 
 def names_of(codes: frozenset[str]) -> str:
