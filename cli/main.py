@@ -14,7 +14,7 @@ from cli import config, devices, doctor, languages, models
 from cli.evaluate import command as evaluate
 from cli.file import command as file
 from cli.live import command as live
-from cli.options.declared import command
+from cli.options.declared import command, listed
 from cli.options.wording import worded
 from cli.terminal.verbosity import is_verbose, set_verbose
 
@@ -33,15 +33,26 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, found, rest = super().resolve_command(ctx, args)
         if name in TRANSLATING:
-            from cli.options.engines import settings
-
-            function, examples = TRANSLATING[name]
-            alone = typer.Typer(
-                add_completion=False, rich_markup_mode="rich", context_settings=CONTEXT
-            )
-            alone.command(name=name, epilog=examples)(command(function, list(settings())))
-            found = typer.main.get_command(alone)
+            found = _made(name, others=False)
+            known = {"--", *(word for each in found.params for word in _names(each))}
+            typed = {word.partition("=")[0] for word in rest if word.startswith("-")}
+            if ctx.resilient_parsing or not typed <= known:  # help, too
+                found = _made(name, others=True)
         return name, found, rest
+
+
+def _made(name: str, *, others: bool) -> Any:
+    """The command with the options of our engines, or those of other packages, too."""
+    from cli.options.engines import settings
+
+    function, examples = TRANSLATING[name]
+    alone = typer.Typer(add_completion=False, rich_markup_mode="rich", context_settings=CONTEXT)
+    alone.command(name=name, epilog=examples)(command(function, list(settings(others=others))))
+    return typer.main.get_command(alone)
+
+
+def _names(parameter: Any) -> list[str]:
+    return [*parameter.opts, *parameter.secondary_opts]
 
 
 app = typer.Typer(
@@ -53,7 +64,7 @@ app = typer.Typer(
     context_settings=CONTEXT,
 )
 for _name, (_function, _examples) in TRANSLATING.items():
-    app.command(name=_name, epilog=_examples)(command(_function))
+    app.command(name=_name, epilog=_examples)(listed(_function))
 app.command()(devices.devices)
 app.command()(languages.languages)
 app.command()(doctor.doctor)

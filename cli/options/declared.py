@@ -5,6 +5,7 @@ made from it. A field that is a dataclass of options itself stands for all of th
 """
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ class PolicyOption:
 
 def declared(options: type[Any]) -> Iterator[Declared]:
     """All that may be typed, in order, those of dataclasses within included."""
-    for field, kind, marks in _fields(options):
+    for field, kind, marks in _fields(options):  # type: ignore[arg-type]
         if dataclasses.is_dataclass(kind):
             yield from declared(kind)  # type: ignore[arg-type]
             continue
@@ -116,9 +117,7 @@ def command(
 ) -> Callable[..., None]:
     """A command for Typer of a function that takes one dataclass of options. `settings` are what
     engines add to them."""
-    [(_, options)] = [each for each in get_type_hints(function).items() if each[0] != "return"]
-    if options not in offered:
-        offered.append(options)
+    options = _options_of(function)
 
     def run(ctx: typer.Context, **words: Any) -> None:
         on_command_line = {
@@ -139,22 +138,44 @@ def command(
     return run
 
 
+def listed(function: Callable[[Any], None]) -> Callable[[], None]:
+    """What stands for `command(function)` in the list of commands: nothing is made of its options
+    before it is run."""
+    offered.append(_options_of(function))
+
+    def stand_in() -> None:
+        raise AssertionError("the command itself is run")
+
+    stand_in.__doc__ = function.__doc__
+    return stand_in
+
+
+def _options_of(function: Callable[[Any], None]) -> type[Any]:
+    [options] = [hint for name, hint in get_type_hints(function).items() if name != "return"]
+    return options  # type: ignore[no-any-return]
+
+
 def split_words(values: Sequence[str] | None) -> list[str]:
     """`["a,b", "c"]` as `["a", "b", "c"]`, each once, in order."""
     words = [word.strip() for value in values or [] for word in value.split(",")]
     return list(dict.fromkeys(word for word in words if word))
 
 
-def _fields(options: type[Any]) -> Iterator[tuple[dataclasses.Field[Any], Any, tuple[Any, ...]]]:
+@functools.cache
+def _fields(
+    options: type[Any],
+) -> tuple[tuple[dataclasses.Field[Any], Any, tuple[Any, ...]], ...]:
     """Each field, its type, and what is annotated."""
     hints = get_type_hints(options, include_extras=True)
+    found = []
     for field in dataclasses.fields(options):
         hint = hints[field.name]
         if get_origin(hint) is Annotated:
             kind, *marks = get_args(hint)
-            yield field, kind, tuple(marks)
+            found.append((field, kind, tuple(marks)))
         else:
-            yield field, hint, ()
+            found.append((field, hint, ()))
+    return tuple(found)
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
@@ -167,7 +188,7 @@ def _parameters(
     options: type[Any], settings: Sequence[PolicyOption]
 ) -> Iterator[inspect.Parameter]:
     by_field = {each.field: each for each in declared(options)}
-    for field, kind, marks in _fields(options):
+    for field, kind, marks in _fields(options):  # type: ignore[arg-type]
         if dataclasses.is_dataclass(kind):
             yield from _parameters(kind, settings)  # type: ignore[arg-type]
         elif Settings in marks:
@@ -186,7 +207,7 @@ def _made(
     """The dataclass, from what Typer read. What nobody gave has its default."""
     by_field = {each.field: each for each in declared(options)}
     values: dict[str, Any] = {}
-    for field, kind, marks in _fields(options):
+    for field, kind, marks in _fields(options):  # type: ignore[arg-type]
         if dataclasses.is_dataclass(kind):
             values[field.name] = _made(kind, words, on_command_line, settings)  # type: ignore[arg-type]
         elif Settings in marks:

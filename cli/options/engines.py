@@ -5,6 +5,7 @@ They are the same for `file`, `live` and `evaluate`, which have them all as one 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ import typer
 from audio_io.errors import UsageError
 from cli.options.declared import PolicyOption, Settings
 from cli.options.shared import AgentOptions
-from engine.registry import EngineSpec, LoadOptions, engines
+from engine.registry import BUILT_IN, EngineSpec, LoadOptions, engines
 
 WEIGHTS = "Engines with weights"
 COMPILING = "--compile: the first steps take minutes"
@@ -118,11 +119,11 @@ class EngineOptions:
         )
 
 
-def settings() -> Iterator[PolicyOption]:
-    """What one stream may ask of an engine's policy. Two engines that call a field alike share the
-    option, which stands with the first."""
+def settings(*, others: bool = True) -> Iterator[PolicyOption]:
+    """What one stream may ask of an engine's policy; `others`: also of engines from other packages.
+    Two engines that call a field alike share the option, which stands with the first."""
     taken: set[str] = set()
-    for spec in engines():
+    for spec in engines() if others else islice(engines(), len(BUILT_IN)):
         for each in spec.settings:
             if each.field in taken:
                 continue

@@ -88,3 +88,11 @@ def test_the_doctor_shows_its_checks_and_languages_its_languages(installed: Path
     assert lines[-1] == "ok       beak of parrot: opens and closes"
     listed = typed(installed, "languages", "--engine", "parrot", "--json").out
     assert [json.loads(line)["code"] for line in listed.splitlines()] == ["eng", "spa"]
+
+
+def test_its_setting_is_an_option_that_reaches_it(installed: Path, tmp_path: Path) -> None:
+    words = ("--engine", "parrot", "--format", "txt", "-o", tmp_path, "--quiet")
+    ran = typed(installed, "file", DATA / "short.wav", "--times", 2, *words)
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "short.spa.txt").read_text(encoding="utf-8").strip() == "loro loro"
+    assert "How often the word is said" in typed(installed, "file", "--help").out
