@@ -10,9 +10,10 @@ from typing import Any
 
 from engine.agent import StreamRequest, Task
 from engine.registry import LoadOptions
+from engine.text.writers import TEXT_FORMATS
 
 WAV = "wav"
-FORMATS = ("wav", "srt", "vtt", "txt", "jsonl", "tsv")
+FORMATS = (WAV, *TEXT_FORMATS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.batch.job import FORMATS
 from tests.cli.running import LONG, TWO, Ran, inside
 
-ALL_FORMATS = "wav,srt,vtt,txt,jsonl,tsv"
+ALL_FORMATS = ",".join(FORMATS)
 
 
 @pytest.fixture(scope="session", autouse=True)
