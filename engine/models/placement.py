@@ -6,12 +6,12 @@ import shutil
 import warnings
 from collections.abc import Iterable
 from importlib.util import find_spec
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from engine.errors import EngineError
+from engine.models import memory
 
 logger = logging.getLogger(__name__)
 
@@ -79,28 +79,7 @@ def free_memory_bytes(device: torch.device) -> int | None:
     if device.type == "cuda":
         free: int = torch.cuda.mem_get_info(device)[0]
         return free
-    if device.type != "cpu":
-        return None
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        of_machine = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-    except (OSError, ValueError, StopIteration):
-        return None
-    of_group = _free_in_group_bytes()
-    return 1024 * of_machine if of_group is None else min(1024 * of_machine, of_group)
-
-
-def _free_in_group_bytes() -> int | None:
-    """What a container may still take; None where nothing limits it."""
-    group = Path("/sys/fs/cgroup")
-    try:
-        limit = int((group / "memory.max").read_text(encoding="ascii"))
-        used = int((group / "memory.current").read_text(encoding="ascii"))
-        counts = (group / "memory.stat").read_text(encoding="ascii").split()
-        cached = int(counts[counts.index("inactive_file") + 1])
-    except (OSError, ValueError, IndexError):  # "max" is no number
-        return None
-    return max(0, limit - used + cached)
+    return memory.free_bytes() if device.type == "cpu" else None
 
 
 def compile_layers(layers: Iterable[nn.Module], device: torch.device) -> None:
