@@ -241,11 +241,11 @@ def _server_device(device: Device, direction: Direction) -> Iterator[None]:
 def refused(device: Device, direction: Direction, error: Exception) -> DeviceError:
     kind = "microphone" if direction is Direction.INPUT else "speaker"
     seen = str(error).replace("\n", " ")
-    hint = f"Choose another of `s2st devices` with `{direction.value}`."
+    hint = f"Choose another of `s2st devices` with ⟦{direction.value}⟧."
     if "unavailable" in seen.casefold() or "-9985" in seen:
         return DeviceError(
             f"The {kind} '{device.name}' is in use by another program, or gone ({seen}).",
-            hint=f"Close that program, or choose another with `{direction.value}`.",
+            hint=f"Close that program, or choose another with ⟦{direction.value}⟧.",
         )
     if "sample rate" in seen.casefold():
         return DeviceError(f"The {kind} '{device.name}' takes no usual rate ({seen}).", hint=hint)

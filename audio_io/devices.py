@@ -86,7 +86,7 @@ def find_device(devices: list[Device], asked: str | None, direction: Direction) 
     kind = "microphone" if direction is Direction.INPUT else "speaker"
     suited = [device for device in devices if device.suits(direction)]
     if not suited:
-        hint = NO_DEVICES_HINT if direction is Direction.INPUT else "`no_speech` shows text only."
+        hint = NO_DEVICES_HINT if direction is Direction.INPUT else "⟦no_speech⟧ shows text only."
         raise DeviceError(f"This machine has no {kind}.", hint=hint)
     if asked is None:
         return _default(suited, direction, kind)
@@ -133,7 +133,7 @@ def _default(suited: list[Device], direction: Direction, kind: str) -> Device:
     if not chosen:
         raise DeviceError(
             f"This machine names no default {kind}.",
-            hint=f"Choose one of `s2st devices` with `{direction.value}`.",
+            hint=f"Choose one of `s2st devices` with ⟦{direction.value}⟧.",
         )
     return chosen[-1]  # the server's own, where there is one: its name says what it is
 

@@ -187,7 +187,7 @@ def _below(root: Path, name: str, line: _Line) -> Path:
     if not audio.is_relative_to(root):
         raise line.error(
             f"the audio {name} leads out of {root}.",
-            hint="Pass the folder that all recordings are in as ``audio_root``.",
+            hint="Pass the folder that all recordings are in as `⟦audio_root⟧`.",
         )
     return audio
 

@@ -130,6 +130,8 @@ def _check(path: Path, found: dict[str, Any], known: Mapping[str, Declared], pla
                 hint=f"There is: {', '.join(known)}.",
             )
         kind = _type(known[key])
+        if value == []:
+            raise UsageError(f"'{path}': {key}{place} is empty.")
         if kind is list and isinstance(value, str):
             found[key] = [value]
             continue

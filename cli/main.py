@@ -1,6 +1,7 @@
 """The `s2st` command: the list of commands, and the one place where errors become exit codes."""
 
 import io
+import re
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
@@ -15,7 +16,7 @@ from cli.evaluate import command as evaluate
 from cli.file import command as file
 from cli.live import command as live
 from cli.options.declared import command, listed
-from cli.options.wording import worded
+from cli.options.wording import word
 from cli.terminal.verbosity import is_verbose, set_verbose
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -25,6 +26,7 @@ TRANSLATING: dict[str, tuple[Callable[[Any], None], str]] = {
     "evaluate": (evaluate.evaluate, evaluate.EXAMPLES),
 }
 """The commands to which engines add options, and their examples."""
+_OPTION = re.compile(r"-h$|--[a-z][a-z-]*(=|$)")
 
 
 class Commands(TyperGroup):
@@ -33,15 +35,15 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, found, rest = super().resolve_command(ctx, args)
         if name in TRANSLATING:
-            found = _made(name, others=False)
-            known = {"--", *(word for each in found.params for word in _names(each))}
-            typed = {word.partition("=")[0] for word in rest if word.startswith("-")}
+            found = _command_of(name, others=False)
+            known = {name for each in found.params for name in (*each.opts, *each.secondary_opts)}
+            typed = {each.partition("=")[0] for each in rest if _OPTION.match(each)}
             if ctx.resilient_parsing or not typed <= known:  # help, too
-                found = _made(name, others=True)
+                found = _command_of(name, others=True)
         return name, found, rest
 
 
-def _made(name: str, *, others: bool) -> Any:
+def _command_of(name: str, *, others: bool) -> Any:
     """The command with the options of our engines, or those of other packages, too."""
     from cli.options.engines import settings
 
@@ -49,10 +51,6 @@ def _made(name: str, *, others: bool) -> Any:
     alone = typer.Typer(add_completion=False, rich_markup_mode="rich", context_settings=CONTEXT)
     alone.command(name=name, epilog=examples)(command(function, list(settings(others=others))))
     return typer.main.get_command(alone)
-
-
-def _names(parameter: Any) -> list[str]:
-    return [*parameter.opts, *parameter.secondary_opts]
 
 
 app = typer.Typer(
@@ -112,9 +110,10 @@ def main() -> NoReturn:
     except TyperException as error:
         code = _refuse(error)
     except S2stError as error:
+        word(error)
         if is_verbose():
             raise
-        print(f"s2st: {worded(str(error))}", file=sys.stderr)
+        print(f"s2st: {error}", file=sys.stderr)
         code = 2 if isinstance(error, UsageError) else 1
     except Exception as error:
         if is_verbose():

@@ -284,8 +284,6 @@ class EvaluateOptions:
         typer.Option("--quiet", "-q", help="Only scores and warnings.", rich_help_panel=RESULTS),
     ] = False
     json: Json = False
-    given: frozenset[str] = frozenset()
-    """What the command line gave; the rest comes from the configuration, or is as it always is."""
 
 
 def evaluate(options: EvaluateOptions) -> None:

@@ -27,9 +27,8 @@ from engine.metrics.scores import (
 )
 from engine.registry import AUTO, EngineSpec, LoadOptions
 from engine.registry.ask import (
-    EVERY,
-    NO_SPEECH,
     Called,
+    Speak,
     Wish,
     ask,
     check_voices,
@@ -142,7 +141,7 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
             source=test_set.source,
             targets=(test_set.target,),
             engine=options.engine,
-            speak=EVERY if task is Task.S2ST else NO_SPEECH,
+            speak=Speak.EVERY if task is Task.S2ST else Speak.NONE,
             insists=True,
             task=task,
             live=options.policy == "live",

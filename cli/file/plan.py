@@ -13,10 +13,9 @@ from engine.batch.job import FORMATS, WAV, BatchPlan, Input, Job
 from engine.errors import LanguageError
 from engine.registry.ask import (
     DEFAULT_SOURCE,
-    EVERY,
-    NO_SPEECH,
     Asked,
     Called,
+    Speak,
     Wish,
     ask,
     check_voices,
@@ -159,7 +158,7 @@ class _Planner:
             default_source=options.source or DEFAULT_SOURCE,
             default_targets=options.targets,
             engine=options.engine,
-            speak=EVERY if WAV in plan.formats else NO_SPEECH,
+            speak=Speak.EVERY if WAV in plan.formats else Speak.NONE,
             partials=plan.partials,
             min_confidence=plan.min_confidence,
             voices=plan.speakers,

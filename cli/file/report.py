@@ -6,7 +6,7 @@ import traceback
 from typing import Any, TextIO
 
 from audio_io.errors import S2stError, SoundFileError
-from cli.options.wording import worded
+from cli.options.wording import word
 from engine.batch.job import BatchPlan, Job
 from engine.batch.translate import Opened, Outcome, remove_leftovers
 from engine.events import Event, SourceText, TargetText
@@ -93,9 +93,11 @@ class Reporter:
     def failed(self, job: Job, error: BaseException) -> None:
         self._end(job)
         self.failures += 1
+        if isinstance(error, S2stError):
+            word(error)
         if self._verbose and error.__traceback__ is not None:
             self.warn("".join(traceback.format_exception(error)).rstrip())
-        seen = worded(str(error)) if isinstance(error, S2stError) else _unexpected(error)
+        seen = str(error) if isinstance(error, S2stError) else _unexpected(error)
         label = job.input.label
         names_it = isinstance(error, SoundFileError)
         self.warn(f"s2st: {seen}" if names_it else f"s2st: {label}: {seen}")

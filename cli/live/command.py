@@ -204,8 +204,6 @@ class LiveOptions:
     ] = False
     quiet: Quiet = False
     json: Json = False
-    given: frozenset[str] = frozenset()
-    """What the command line gave; the rest comes from the configuration, or is as it always is."""
 
 
 def live(options: LiveOptions) -> None:

@@ -6,9 +6,8 @@ from cli.live.command import LiveOptions
 from engine.agent import StreamRequest
 from engine.registry import EngineSpec, LoadOptions
 from engine.registry.ask import (
-    FIRST,
-    NO_SPEECH,
     Called,
+    Speak,
     Wish,
     ask,
     check_voices,
@@ -17,6 +16,7 @@ from engine.registry.ask import (
     without_speech,
 )
 
+NO_SPEECH = "none"
 CALLED = Called("--src", "--tgt", "--speak", f"Give --speak {NO_SPEECH}.")
 SPEAKER = "--speaker"
 
@@ -49,7 +49,9 @@ class LivePlan:
 def plan_live(options: LiveOptions) -> LivePlan:
     """Raises a `UsageError` for what can never work, an `EngineError` for what is missing."""
     engine = options.engine_options
-    speak = NO_SPEECH if options.no_speech else options.speak
+    speak: Speak | str = Speak.FIRST if options.speak is None else options.speak
+    if options.no_speech or speak == NO_SPEECH:
+        speak = Speak.NONE
     load_options = engine.load_options(options.voice_detector, options.agent)
     voices = read_voices(engine.speakers, SPEAKER)
     asked = ask(
@@ -58,8 +60,8 @@ def plan_live(options: LiveOptions) -> LivePlan:
             source=options.source,
             targets=options.targets,
             engine=options.engine,
-            speak=speak or FIRST,
-            insists=speak is not None,
+            speak=speak,
+            insists=isinstance(speak, str),
             live=True,
             partials=not options.plain,
             min_confidence=options.min_confidence,

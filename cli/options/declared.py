@@ -28,7 +28,7 @@ class Key:
     example: str
     """A value for the template, in TOML."""
     for_all: bool = False
-    """Whether it holds for every command, and stands at the top of the file."""
+    """Whether it holds for all commands with a table of their own, and stands at the top."""
 
 
 class Settings:

@@ -1,7 +1,7 @@
 """What people type for what a message names.
 
-`engine` and `audio_io` know no option. Their messages name a setting by its field, in backquotes,
-and the doors show its option instead.
+`engine` and `audio_io` know no option. Their messages name a setting by its field, between brackets
+that nobody else writes, ⟦dtype⟧, and the doors show its option instead.
 """
 
 import re
@@ -9,14 +9,21 @@ from collections.abc import Iterator
 
 from typer.models import OptionInfo
 
+from audio_io.errors import S2stError
 from cli.options.declared import declared, offered
 
-_NAMED = re.compile(r"`([a-z][a-z0-9_]*)`")
+_NAMED = re.compile(r"⟦([a-z][a-z0-9_]*)⟧")
 
 
 def worded(text: str) -> str:
-    """With options for the settings that are named in it. All else in backquotes stays."""
-    return _NAMED.sub(lambda found: _option(found[1]) or found[0], text)
+    """With options for the settings that are named in it."""
+    return _NAMED.sub(lambda found: _option(found[1]) or found[1], text)
+
+
+def word(error: S2stError) -> None:
+    """The same for an error, as it is."""
+    error.args = (worded(str(error.args[0])), *error.args[1:])
+    error.hint = worded(error.hint)
 
 
 def _option(field: str) -> str:

@@ -205,7 +205,7 @@ class Translator:
 
 
 class _Outputs:
-    """All files of one job. Abandoned when `stack` unwinds before `finish`."""
+    """All files of one job. Abandoned when `stack` unwinds before `put_in_place`."""
 
     def __init__(self, job: Job, plan: BatchPlan, rate_hz: int, stack: ExitStack) -> None:
         self._plan = plan
@@ -294,7 +294,7 @@ class _Outputs:
         except OSError as error:
             raise OutputError(
                 f"The output folder '{folder}' cannot be made ({error.strerror}).",
-                hint="Name another with `output`.",
+                hint="Name another with ⟦output⟧.",
             ) from error
 
 

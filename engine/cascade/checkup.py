@@ -23,7 +23,7 @@ def findings() -> Iterator[Finding]:
     yield _stretch()
     for name, (module, remedy) in EXTRAS.items():
         there = find_spec(module) is not None
-        seen = "installed" if there else f"not installed: `voice_detector` {name} will not work"
+        seen = "installed" if there else f"not installed: ⟦voice_detector⟧ {name} will not work"
         yield Finding(f"extra {name}", there, seen, remedy, needed=False)
 
 
@@ -71,5 +71,5 @@ def _voices() -> Finding:
 
 def _stretch() -> Finding:
     works = stretch_available()
-    seen = "faster speech at the same pitch" if works else "not found: `timeline` will not work"
+    seen = "faster speech at the same pitch" if works else "not found: ⟦timeline⟧ will not work"
     return Finding("libsonic", works, seen, "sudo apt install libsonic0", needed=False)

@@ -69,7 +69,7 @@ def _locked(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise UsageError(
                 f"Another evaluation is writing to '{folder}'.",
-                hint="Wait for it, or name another `output`.",
+                hint="Wait for it, or name another ⟦output⟧.",
             ) from error
         yield
 
@@ -80,7 +80,7 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         raise OutputError(
             f"The output folder '{folder}' cannot be made ({error.strerror}).",
-            hint="Name another with `output`.",
+            hint="Name another with ⟦output⟧.",
         ) from error
 
 
@@ -103,7 +103,7 @@ def check_free(folder: Path, settings: Sequence[str], items: Sequence[Item]) -> 
         if item.audio.resolve().is_relative_to(wavs):
             raise UsageError(
                 f"The recording '{item.audio}' lies where speech would be written.",
-                hint="Name another `output`.",
+                hint="Name another ⟦output⟧.",
             )
 
 
@@ -125,7 +125,7 @@ def prepare(
     elif kept and not overwrite:
         raise UsageError(
             f"'{folder}' holds an evaluation already.",
-            hint="`resume` goes on with it, `overwrite` replaces it.",
+            hint="⟦resume⟧ goes on with it, ⟦overwrite⟧ replaces it.",
         )
     else:
         waiting = list(items)
@@ -146,12 +146,12 @@ def remove_derived(folder: Path) -> None:
 def _check_same(before: dict[str, Any] | None, now: Mapping[str, Any], folder: Path) -> None:
     if before is None:
         raise UsageError(
-            f"What was run in '{folder}' cannot be read.", hint="`overwrite` starts afresh."
+            f"What was run in '{folder}' cannot be read.", hint="⟦overwrite⟧ starts afresh."
         )
     for name, value in now.items():
         if before.get(name) == value:
             continue
-        hint = "Give the same options, or another `output`."
+        hint = "Give the same options, or another ⟦output⟧."
         if name in _WORDS:
             raise UsageError(f"'{folder}' was run over {_WORDS[name]}.", hint=hint)
         raise UsageError(

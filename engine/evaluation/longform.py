@@ -63,7 +63,7 @@ def read_segmentation(path: Path, references: Path | None, column: str) -> list[
             offset_s, duration_s = float(entry["offset"]), float(entry["duration"])
             text = str(entry[column]) if texts is None else texts[number - 1]
         except KeyError as error:
-            hint = "" if error.args[0] != column else "Or name them with `segment_references`."
+            hint = "" if error.args[0] != column else "Or name them with ⟦segment_references⟧."
             has = ", ".join(map(str, entry))
             raise ManifestError(f"{where} has no {error}; it has: {has}.", hint=hint) from error
         except (TypeError, ValueError) as error:

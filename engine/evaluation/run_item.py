@@ -280,12 +280,12 @@ def _foreign(choice: AgentChoice, config: RunConfig) -> Iterator[ItemRunner]:
         if not (text or speech):
             raise EngineError(
                 f"The agent '{choice.foreign.agent}' writes {target}, not text.",
-                hint="Evaluate it with `task` s2st.",
+                hint="Evaluate it with ⟦task⟧ s2st.",
             )
         if choice.request.task is Task.S2ST and not speech:
             raise EngineError(
                 f"The agent '{choice.foreign.agent}' writes {target}, not speech.",
-                hint="Evaluate it with `task` s2tt.",
+                hint="Evaluate it with ⟦task⟧ s2tt.",
             )
         yield ItemRunner(
             agent,

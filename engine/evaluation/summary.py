@@ -125,11 +125,11 @@ def read_summary(folder: Path) -> Summary:
     except OSError as error:
         raise UsageError(
             f"'{folder}' holds no finished evaluation ({NAME}: {error.strerror}).",
-            hint="Name the folder that `output` named.",
+            hint="Name the folder that ⟦output⟧ named.",
         ) from error
     except (ValueError, TypeError, KeyError) as error:
         raise UsageError(
             f"'{path}' and the results beside it do not belong together "
             f"({type(error).__name__}: {error}).",
-            hint="`resume` scores them again.",
+            hint="⟦resume⟧ scores them again.",
         ) from error

@@ -110,7 +110,7 @@ def _item(
     if not row.audio.is_file():
         raise ManifestError(
             f"{where}: the recording '{row.columns['audio']}' is not there.",
-            hint="Paths start at `audio_root_dir`, or else at the manifest's folder.",
+            hint="Paths start at ⟦audio_root_dir⟧, or else at the manifest's folder.",
         )
     return Item(index, row.id, row.audio, target, reference or None, row.source_text or None)
 
@@ -146,7 +146,7 @@ def _only(codes: Sequence[str | None], path: Path, column: str, setting: str) ->
     if len(found) > 1:
         raise ManifestError(
             f"{path} has several languages in column '{column}': {', '.join(found)}.",
-            hint=f"Choose one with `{setting}`; rows in others are left out.",
+            hint=f"Choose one with ⟦{setting}⟧; rows in others are left out.",
         )
     return found[0] if found else None
 

@@ -16,7 +16,7 @@ MOST_PADDING = 0.25
 """Part of a batch that may be padding."""
 MOST_ITEMS = 16
 NO_MEMORY = "The device has too little memory for one utterance."
-NO_MEMORY_HINT = "Take `dtype` bf16, `beams` 1, or `device` cpu."
+NO_MEMORY_HINT = "Take ⟦dtype⟧ bf16, ⟦beams⟧ 1, or ⟦device⟧ cpu."
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -72,5 +72,5 @@ def load_spm(path: Path | None) -> Any:
         what = " ".join(str(error).split())[:120]
         raise EngineError(
             f"The SentencePiece model '{path}' cannot be read ({what}).",
-            hint="`spm_model` takes the .model file that SentencePiece trained.",
+            hint="⟦spm_model⟧ takes the .model file that SentencePiece trained.",
         ) from error

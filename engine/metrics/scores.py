@@ -140,7 +140,7 @@ def check_metrics(quality: Sequence[str], latency: Sequence[str]) -> None:
             if why is not None:
                 raise UsageError(f"The metric '{name}' is not offered: {why}.")
             if name in LONG:
-                raise UsageError(f"The metric '{name}' comes with `segmentation`.")
+                raise UsageError(f"The metric '{name}' comes with ⟦segmentation⟧.")
             if name not in table:
                 known = ", ".join(key for key in table if key not in LONG)
                 raise UsageError(

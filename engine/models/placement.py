@@ -40,7 +40,7 @@ def choose_device(name: str) -> torch.device:
         raise EngineError(
             f"There is no device '{name}' here, or this torch ({torch.__version__}) has no "
             "support for it.",
-            hint="Take `device` auto or cpu.",
+            hint="Take ⟦device⟧ auto or cpu.",
         )
     return device
 
@@ -49,7 +49,7 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     """The number format of this name; for `auto` bf16 on cuda (fp16 where it has none), fp16 on mps
     and fp32 on cpu. int8 flows as fp32: only weights are quantised. Raises `EngineError`."""
     if name == INT8 and device.type != "cpu":
-        raise EngineError(f"int8 runs on the cpu only, not on {device}.", hint="Take `dtype` auto.")
+        raise EngineError(f"int8 runs on the cpu only, not on {device}.", hint="Take ⟦dtype⟧ auto.")
     if name == "auto":
         name = {"cuda": "bf16", "mps": "fp16"}.get(device.type, "fp32")
         if device.type == "cuda" and not torch.cuda.is_bf16_supported():
@@ -66,7 +66,7 @@ def refuse_too_little_memory(needed_bytes: int, device: torch.device) -> None:
     if free_bytes is None:
         logger.debug("free memory of %s is not known; %d bytes are needed", device, needed_bytes)
     elif free_bytes < needed_bytes:
-        smaller = "`dtype` int8 or bf16" if device.type == "cpu" else "`device` cpu"
+        smaller = "⟦dtype⟧ int8 or bf16" if device.type == "cpu" else "⟦device⟧ cpu"
         raise EngineError(
             f"The model needs {needed_bytes / 1e9:.1f} GB of memory on {device}; "
             f"{free_bytes / 1e9:.1f} GB are free.",
@@ -87,9 +87,9 @@ def compile_layers(layers: Iterable[nn.Module], device: torch.device) -> None:
     compiled. Raises `EngineError` where no compiler is at hand."""
     compiler = os.environ.get("CXX", "")
     if device.type == "cpu" and not any(map(shutil.which, (compiler, "g++", "clang++"))):
-        raise EngineError("`compiled` needs a C++ compiler.", hint="Type: sudo apt install g++")
+        raise EngineError("⟦compiled⟧ needs a C++ compiler.", hint="Type: sudo apt install g++")
     if device.type == "cuda" and find_spec("triton") is None:
-        raise EngineError("`compiled` needs the package 'triton'.", hint="Leave out `compiled`.")
+        raise EngineError("⟦compiled⟧ needs the package 'triton'.", hint="Leave out ⟦compiled⟧.")
     for layer in layers:
         layer.compile(dynamic=True)
 
@@ -116,7 +116,7 @@ def quantise(module: nn.Module) -> None:
     except ImportError as error:
         raise EngineError(
             f"int8 needs a part of torch that {torch.__version__} has no more.",
-            hint="Take `dtype` fp32 or bf16.",
+            hint="Take ⟦dtype⟧ fp32 or bf16.",
         ) from error
     for name, child in list(module.named_children()):
         if type(child) is not nn.Linear:

@@ -3,6 +3,7 @@
 The one planner. Commands and servers differ only in what they call things, which is `Called`.
 """
 
+import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,10 +20,16 @@ ANY_SOURCE = "auto"
 DEFAULT_SOURCE = "eng"
 DEFAULT_TARGET = "eng"
 DEFAULT_TARGET_OF_ENGLISH = "spa"
-EVERY, FIRST, NO_SPEECH = "every", "first", "none"
-"""What of the targets is spoken, where it is not one of them by name."""
 THE_ONLY_ONE = ""
 """Stands for the target of a voice, where there is one."""
+
+
+class Speak(enum.Enum):
+    """Which of the targets are spoken, where none is named."""
+
+    EVERY = enum.auto()
+    FIRST = enum.auto()
+    NONE = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +56,8 @@ class Wish:
     default_targets: tuple[str, ...] = ()
     """Taken where there are no targets. Empty: Spanish of English, and English of the rest."""
     engine: str = AUTO
-    speak: str = EVERY
-    """`EVERY`, `FIRST`, `NO_SPEECH`, or a target."""
+    speak: Speak | str = Speak.EVERY
+    """Or one of them by name."""
     insists: bool = False
     """Whether speech that cannot be had is an error, and not text with a remark."""
     task: Task | None = None
@@ -134,24 +141,24 @@ def _request(wish: Wish, notes: list[str]) -> StreamRequest:
 
 def _spoken(wish: Wish, source: str | None, targets: tuple[str, ...]) -> tuple[str, ...] | None:
     """The targets of which speech is wanted, as a `StreamRequest` has them."""
-    if wish.speak == EVERY:
+    if wish.speak is Speak.EVERY:
         return None
     if source is not None and targets == (source,):
-        if wish.speak not in (FIRST, NO_SPEECH):
+        if isinstance(wish.speak, str):
             raise UsageError(
                 f"{language_name(source)} to itself is text only.",
                 hint=f"Leave out {wish.called.speak}.",
             )
         return ()
-    if wish.speak == NO_SPEECH:
+    if wish.speak is Speak.NONE:
         return ()
-    if wish.speak == FIRST:
+    if isinstance(wish.speak, Speak):
         return targets[:1]
     wanted = resolve_language(wish.speak).code
     if wanted not in targets:
         raise UsageError(
             f"{wish.called.speak} {wish.speak} is none of the targets: {', '.join(targets)}.",
-            hint=f"Add it to {wish.called.targets}, or give {wish.called.speak} {NO_SPEECH}.",
+            hint=f"Add it to {wish.called.targets}, or give {wish.called.speak} none.",
         )
     return (wanted,)
 

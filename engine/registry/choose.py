@@ -195,5 +195,5 @@ def _incomplete(
         f"The engine '{spec.name}' lacks {what}.",
         hint="Type: "
         + " && ".join(item.remedy for item in missing)
-        + "".join(f", or take {other.title}: `engine` {other.name}" for other in others[:1]),
+        + "".join(f", or take {other.title}: ⟦engine⟧ {other.name}" for other in others[:1]),
     )

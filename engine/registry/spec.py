@@ -242,7 +242,7 @@ class EngineSpec:
         known = {each.name for each in fields(policy)} if policy is not None else set()
         for name in values or ():
             if name not in known:
-                raise SettingError(f"`{name}` means nothing to the engine '{self.name}'.")
+                raise SettingError(f"⟦{name}⟧ means nothing to the engine '{self.name}'.")
         if policy is None or not values:
             return policy
         try:
@@ -252,7 +252,7 @@ class EngineSpec:
         idle = self.idle(made)
         for name in values:
             if name in idle:
-                raise SettingError(f"`{name}` means nothing here: {idle[name]}.")
+                raise SettingError(f"⟦{name}⟧ means nothing here: {idle[name]}.")
         return made
 
 

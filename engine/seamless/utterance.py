@@ -264,7 +264,7 @@ def _is_finite(turn: Turn) -> bool:
 def _overflow(model: SeamlessModel) -> EngineError:
     name = str(model.dtype).removeprefix("torch.")
     return EngineError(
-        f"The model's numbers overflow in {name}.", hint="Take `dtype` fp32 or bf16."
+        f"The model's numbers overflow in {name}.", hint="Take ⟦dtype⟧ fp32 or bf16."
     )
 
 

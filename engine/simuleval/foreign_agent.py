@@ -290,12 +290,12 @@ def _check_types(description: AgentDescription, request: StreamRequest) -> None:
     if wants_speech and "speech" not in made:
         raise EngineError(
             f"The agent '{description.name}' writes {description.target_type} and does not speak.",
-            hint="Ask for text only: `formats` srt,txt",
+            hint="Ask for text only: ⟦formats⟧ srt,txt",
         )
     if not wants_speech and "text" not in made:
         raise EngineError(
             f"The agent '{description.name}' speaks and writes no text.",
-            hint="Ask for speech: `formats` wav",
+            hint="Ask for speech: ⟦formats⟧ wav",
         )
 
 

@@ -48,7 +48,7 @@ def _connected(address: str, count: int) -> Iterator[Any]:
         import ray
     except ModuleNotFoundError as error:
         raise EngineError(
-            "`ray` needs the package 'ray', which is not installed.", hint="Type: scripts/setup ray"
+            "⟦ray⟧ needs the package 'ray', which is not installed.", hint="Type: scripts/setup ray"
         ) from error
     try:
         ray.init(

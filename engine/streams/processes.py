@@ -46,7 +46,7 @@ def _start(work: Work) -> Child:
         work.open,
         name="s2st worker",
         ended="The worker process died",
-        hint="Is there enough memory? Fewer `jobs` need less.",
+        hint="Is there enough memory? Fewer ⟦jobs⟧ need less.",
         verbose=work.verbose,
         leaves=True,
     )

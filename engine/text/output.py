@@ -140,7 +140,7 @@ def open_output(
         if target not in voices:
             raise LanguageError(
                 f"This model does not speak {language_name(target)}; it only writes it.",
-                hint="Ask for text only: `formats` srt,txt, or `speak` none live.",
+                hint="Ask for text only: ⟦formats⟧ srt,txt, or ⟦speak⟧ none live.",
             )
         speakers[target] = _voice(request.speakers.get(target), voices[target])
     return Output(request, rate_hz, languages, speakers, request.min_confidence or 0.0)

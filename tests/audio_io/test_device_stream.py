@@ -29,5 +29,5 @@ def test_a_device_that_refuses_is_one_line_that_says_what_to_do(seen: str, said:
     line = str(refused(SPEAKER, Direction.OUTPUT, RuntimeError(seen)))
     assert line.startswith(said)
     assert "PaErrorCode" in line
-    assert "with `output`." in line
+    assert "with ⟦output⟧." in line
     assert "\n" not in line

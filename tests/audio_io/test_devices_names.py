@@ -91,5 +91,5 @@ def test_a_machine_without_microphones_says_so() -> None:
 
 
 def test_a_machine_without_a_default_asks_for_a_choice() -> None:
-    with pytest.raises(DeviceError, match=r"no default speaker\. Choose one .* `output`"):
+    with pytest.raises(DeviceError, match=r"no default speaker\. Choose one .* ⟦output⟧"):
         find_device([device(0, "HDMI", 0, 8)], None, Direction.OUTPUT)

@@ -146,7 +146,7 @@ def test_audio_may_not_lead_out_of_its_folder(tmp_path: Path, name: str) -> None
     (folder / "link").symlink_to(outside)
     (folder / "l.wav").symlink_to(outside / "a.wav")
     path = written(folder, f"id\taudio\na\t{name}\n")
-    with pytest.raises(ManifestError, match=r"line 2: .* leads out of .*``audio_root``"):
+    with pytest.raises(ManifestError, match=r"line 2: .* leads out of .*`⟦audio_root⟧`"):
         read_manifest(path)
 
 

@@ -58,7 +58,7 @@ def test_a_setting_of_its_own_changes_what_it_says(parrot: EngineSpec) -> None:
         parrot.policy("file", {"times": 0})
     with pytest.raises(SettingError) as caught:
         parrot.policy("file", {"window_s": 3.0})
-    assert str(caught.value) == "`window_s` means nothing to the engine 'parrot'."
+    assert str(caught.value) == "⟦window_s⟧ means nothing to the engine 'parrot'."
     assert repr(pickle.loads(pickle.dumps(caught.value))) == repr(caught.value)
 
 

@@ -17,20 +17,21 @@ from tests.fakes import DATA
     ("text", "said"),
     [
         (
-            "Take `dtype` fp32, or leave out `compiled`.",
+            "Take ⟦dtype⟧ fp32, or leave out ⟦compiled⟧.",
             "Take --dtype fp32, or leave out --compile.",
         ),
         (
-            "Choose one of `s2st devices` with `input`.",
+            "Choose one of `s2st devices` with ⟦input⟧.",
             "Choose one of `s2st devices` with --input.",
         ),
-        ("Not installed: `voice_detector` silero.", "Not installed: --vad silero."),
-        ("`timeline` will not work", "--timeline will not work"),
-        ("Take `beams` 1.", "Take --beams 1."),  # of an engine
-        ("`encoder_window_ms` means nothing.", "--encoder-window means nothing."),
-        ("as ``audio_root``", "as `--audio-root`"),
+        ("Not installed: ⟦voice_detector⟧ silero.", "Not installed: --vad silero."),
+        ("⟦timeline⟧ will not work", "--timeline will not work"),
+        ("Take ⟦beams⟧ 1.", "Take --beams 1."),  # of an engine
+        ("⟦encoder_window_ms⟧ means nothing.", "--encoder-window means nothing."),
+        ("as `⟦audio_root⟧`", "as `--audio-root`"),
         ("no `model` in it", "no `model` in it"),
-        ("Name `inputs`.", "Name `inputs`."),  # an argument has no option
+        ("Name ⟦inputs⟧.", "Name inputs."),  # an argument has no option
+        ("an agent's `device` or `source`", "an agent's `device` or `source`"),  # not our words
         ("`espeak-ng --voices=variant` lists `it`", "`espeak-ng --voices=variant` lists `it`"),
     ],
 )

@@ -144,7 +144,7 @@ def test_a_talk_of_which_nothing_was_written_has_no_score(tmp_path: Path) -> Non
         ("a.yaml", "- {wav: a.wav, offset: .nan, duration: 1, tgt_text: a}\n", "are seconds"),
         ("a.yaml", "- {wav: a.wav, offset: 1, duration: 0, tgt_text: a}\n", "lasts no time"),
         ("a.yaml", "- {wav: a.wav, offset: 1, duration: 1, tgt_text: ' '}\n", "is empty"),
-        ("a.yaml", "- {wav: a.wav, offset: 1, duration: 1}\n", "`segment_references`"),
+        ("a.yaml", "- {wav: a.wav, offset: 1, duration: 1}\n", "⟦segment_references⟧"),
         ("a.yaml", "a: 1\n", "no list of sentences"),
         ("a.yaml", "- 3\n", "no set of named values"),
         ("a.yaml", "!!python/object/apply:os.system ['true']\n", "no YAML or JSON"),

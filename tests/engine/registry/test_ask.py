@@ -9,9 +9,8 @@ from engine.agent import Task
 from engine.errors import LanguageError
 from engine.registry.ask import (
     ANY_SOURCE,
-    FIRST,
-    NO_SPEECH,
     Called,
+    Speak,
     Wish,
     ask,
     check_voices,
@@ -46,12 +45,12 @@ def test_what_is_taken_by_default_gives_way_to_what_was_said() -> None:
 @pytest.mark.parametrize(
     ("speak", "spoken", "task"),
     [
-        (FIRST, ("spa",), Task.S2ST),
-        (NO_SPEECH, (), Task.S2TT),
+        (Speak.FIRST, ("spa",), Task.S2ST),
+        (Speak.NONE, (), Task.S2TT),
         ("Catalan", ("cat",), Task.S2ST),
     ],
 )
-def test_what_is_spoken(speak: str, spoken: tuple[str, ...], task: Task) -> None:
+def test_what_is_spoken(speak: Speak | str, spoken: tuple[str, ...], task: Task) -> None:
     request = ask(replace(PLAIN, targets=("spa", "cat"), speak=speak)).request
     assert (request.spoken, request.task) == (spoken, task)
 
@@ -72,7 +71,7 @@ def test_a_voice_of_no_target_and_a_voice_for_nobody_in_particular_are_refused()
 
 
 def test_the_languages_are_exchanged_where_the_engine_covers_that_too() -> None:
-    asked = ask(replace(PLAIN, targets=("spa",), speak=FIRST))
+    asked = ask(replace(PLAIN, targets=("spa",), speak=Speak.FIRST))
     assert swapped(asked, PLAIN.load_options) is None  # it hears only English
     both = frozenset({"eng", "spa"})
     spec = replace(

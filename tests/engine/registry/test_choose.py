@@ -75,7 +75,7 @@ def test_an_engine_that_speaks_is_taken_before_one_that_only_writes() -> None:
 
 
 def test_what_else_could_do_the_job_is_named() -> None:
-    with pytest.raises(EngineError, match="or take the engine 'good': `engine` good"):
+    with pytest.raises(EngineError, match="or take the engine 'good': ⟦engine⟧ good"):
         choose_engine("big", TO_SPANISH, [spec("big", lacks_weights), spec("good")])
 
 

@@ -232,7 +232,7 @@ def test_a_failure_is_one_error_and_the_next_stream_works(
 def test_what_the_agent_cannot_do_is_refused(counter: ForeignAgent, tone: ForeignAgent) -> None:
     with pytest.raises(LanguageError, match="one language, and 2 were asked for"):
         counter.new_state(StreamRequest("eng", ("spa", "cat"), Task.S2TT))
-    with pytest.raises(EngineError, match=r"does not speak\..*`formats` srt,txt"):
+    with pytest.raises(EngineError, match=r"does not speak\..*⟦formats⟧ srt,txt"):
         counter.new_state(SPEECH)
     with pytest.raises(EngineError, match="writes no text"):
         tone.new_state(TEXT)
