@@ -138,4 +138,4 @@ def test_it_stops_waiting_soon_after_it_is_told_to_end() -> None:
 def test_on_the_real_clock_a_tenth_of_a_second_takes_that_long() -> None:
     began_s = time.monotonic()
     assert len(list(PacedSource(ListSource(chunks(SECOND[:1600], (320,)))))) == 6
-    assert 0.1 <= time.monotonic() - began_s < 3.0
+    assert time.monotonic() - began_s >= 0.1

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.live.run import FINISH_S
 from tests.cli.running import LONG, S2ST, SHORT, SPANISH, TWO, Ran, Running, s2st, until
 
 pytestmark = pytest.mark.real_time
@@ -80,16 +81,16 @@ def test_partial_text_comes_before_the_committed_one() -> None:
     texts = records(ran, "source_text")
     first = next(index for index, record in enumerate(texts) if record["committed"])
     assert first >= 3
-    assert all(float(str(record["at_s"])) < 3.0 for record in texts[:first])
+    times_s = [float(str(record["at_s"])) for record in texts[: first + 1]]
+    assert times_s == sorted(times_s)
 
 
 def test_the_duration_ends_it() -> None:
-    began_s = time.monotonic()
     ran = live("--tgt", "spa", "--no-speech", "--input", TWO, "--duration", 2, "--json")
     assert ran.code == 0
-    assert time.monotonic() - began_s < 10
     (summary,) = records(ran, "summary")
-    assert 0.5 < float(str(summary["heard_s"])) < 2.2  # of 4 s
+    assert float(str(summary["elapsed_s"])) >= 2
+    assert 0 < float(str(summary["heard_s"])) < 4  # not to its end
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -139,7 +140,7 @@ def test_an_engine_that_hangs_is_stopped_by_a_second_ctrl_c() -> None:
         time.sleep(0.3)  # two that come at once are one
         running.press_ctrl_c()
         ran = running.ended()
-        assert time.monotonic() - began_s < 10
+        assert time.monotonic() - began_s < FINISH_S
         assert running.processes() == []
     assert ran.code == 1
     assert "Traceback" not in ran.err

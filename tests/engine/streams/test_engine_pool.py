@@ -151,9 +151,9 @@ def test_the_silence_of_one_stream_does_not_delay_another() -> None:
     with pool(TogetherAgent) as made:
         silent, other = made.open(REQUEST), made.open(REQUEST)
         began_s = time.monotonic()
-        for _ in range(20):
+        for _ in range(100):
             list(made.step(order(0), other, CONTROLS))
-        assert time.monotonic() - began_s < 20 * 0.05, "who gathers for 50 ms takes longer"
+        assert time.monotonic() - began_s < 100 * 0.05, "who gathers for 50 ms takes longer"
         made.close(silent)
 
 

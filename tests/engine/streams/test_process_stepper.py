@@ -138,7 +138,7 @@ def test_a_killed_engine_is_said_in_one_line(own: ProcessStepper) -> None:
     with pytest.raises(EngineError, match="signal 9") as told:
         list(own.step(order(live_fakes.HANG), None, CONTROLS))
     assert one_line(told.value)
-    assert time.monotonic() - began_s < 5.0
+    assert time.monotonic() - began_s < 60, "it did not wait for the step that hangs"
     with pytest.raises(EngineError, match="signal 9"):
         list(own.step(order(0), None, CONTROLS))
     own.close(None)

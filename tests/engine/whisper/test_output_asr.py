@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -173,12 +172,11 @@ def test_a_full_queue_takes_no_more_and_counts_it(own: OutputAsr) -> None:
     assert own.hear(said(noise(5 * RATE_HZ), 0)), "a long piece is taken when nothing waits"
     own.end_utterance(0)
     assert until(lambda: not own._queue)  # the thread waits for an answer
-    began_s = time.monotonic()
+    # The child answers nothing any more: whoever waited for it would wait for ever.
     assert [own.hear(said(second, 1, place * RATE_HZ)) for place in range(5)] == [
         *[True] * 3,
         *[False] * 2,
     ]
-    assert time.monotonic() - began_s < 1, "nobody waits"
     assert own.unchecked_ms == 2000
     assert not own.finish(0.01)
 
@@ -226,9 +224,7 @@ def test_an_utterance_without_end_does_not_fill_the_memory(own: OutputAsr) -> No
 def test_closing_does_not_wait_for_an_answer(own: OutputAsr) -> None:
     os.kill(child(own), signal.SIGSTOP)
     own.hear(said(noise(RATE_HZ), 0))
-    began_s = time.monotonic()
-    own.close()
-    assert time.monotonic() - began_s < 2
+    own.close()  # the answer would never come
     assert own.unchecked_ms == 1000
     assert own.news() == []
     with pytest.raises(ProcessLookupError):
