@@ -51,7 +51,7 @@ def variants(
     if spec is not None:
         for variant in made:
             idle = spec.idle(variant.request.policy)
-            said = {each: f"With {variant.setting} `{each}`" for each in given}
+            said = {each: f"With {variant.setting} ⟦{each}⟧" for each in given}
             for each, words in ({name.replace("-", "_"): f"--sweep {name}"} | said).items():
                 if each in idle:
                     raise UsageError(f"{words} means nothing here: {idle[each]}.")

@@ -114,7 +114,7 @@ class EngineOptions:
         if spec.has_weights or not asked:
             return
         raise UsageError(
-            f"`{min(asked)}` means nothing to the engine '{spec.name}', which has no weights.",
+            f"⟦{min(asked)}⟧ means nothing to the engine '{spec.name}', which has no weights.",
             hint="Name another with --engine.",
         )
 
