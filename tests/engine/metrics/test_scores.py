@@ -267,7 +267,7 @@ def test_the_tokenizer_follows_the_language(target: str, tokenizer: str) -> None
     "quality,latency,says",
     [
         (["COMET"], [], "No quality metric is called 'COMET'"),
-        ([], ["LongYAAL"], "comes with `segmentation`"),
+        ([], ["LongYAAL"], "comes with ⟦segmentation⟧"),
         ([], ["YAAL"], "No latency metric is called 'YAAL'"),
         ([], ["AL_SpeechAlign_BOW"], "not offered"),
         (["WHISPER_ASR_BLEU"], [], "not offered"),
