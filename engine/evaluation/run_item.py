@@ -345,9 +345,9 @@ def _read(path: Path, rate_hz: int | None) -> tuple[Samples, int, float]:
         end_sample = lost = 0
         for chunk in recording:
             gap = chunk.start_sample - end_sample
-            if gap > 0:  # silence stands for what is lost, so that times stay right
+            lost += max(0, gap)
+            if gap > 0 and len(chunk.samples):  # silence stands for it, so that times stay right
                 blocks.append(silence(gap))
-                lost += gap
             blocks.append(chunk.samples)
             end_sample = chunk.end_sample
         rate = recording.sample_rate_hz
