@@ -5,7 +5,7 @@ import sys
 import traceback
 from typing import Any, TextIO
 
-from audio_io.errors import S2stError, SoundFileError
+from audio_io.errors import S2stError, SoundFileError, system_said
 from cli.options.wording import word
 from engine.batch.job import BatchPlan, Job
 from engine.batch.translate import Opened, Outcome, remove_leftovers
@@ -177,6 +177,8 @@ def _close_to_readers(stream: TextIO) -> None:
 
 
 def _unexpected(error: BaseException) -> str:
+    if isinstance(error, OSError):
+        return f"{system_said(error)}."
     return (
         f"something unexpected happened ({type(error).__name__}: {error}). "
         "`s2st --verbose` shows where; please report it."
