@@ -160,10 +160,9 @@ def mode_text() -> str:
     return mode_file("eng-spa").read_text()
 
 
-def in_a_shell(words: str) -> Ran:
-    done = subprocess.run(
-        ["sh", "-c", f"{S2ST} file {words}"], capture_output=True, text=True, check=False
-    )
+def in_a_shell(words: str, command: str = "file") -> Ran:
+    line = f"set -o pipefail; {S2ST} {command} {words}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
@@ -177,3 +176,18 @@ def test_a_closed_standard_input_is_said(tmp_path: Path) -> None:
     ran = in_a_shell(f"- --tgt spa -o {tmp_path} <&-")
     assert_failed_in_one_line(ran, "Standard input is closed.")
     assert names(tmp_path) == []
+
+
+PRINTING = ("languages", "languages --json", "--help", "models list", "config")
+
+
+@pytest.mark.parametrize("command", PRINTING)
+def test_whoever_has_read_enough_ends_it_quietly(command: str) -> None:
+    assert in_a_shell("| true", command) == Ran(0, "", "")
+
+
+@pytest.mark.parametrize("command", [*PRINTING, f"file {SHORT} -q --dry-run"])
+def test_a_full_disk_behind_standard_output_is_said(command: str) -> None:
+    ran = in_a_shell("> /dev/full", command)
+    said = "s2st: Standard output cannot be written: No space left on device.\n"
+    assert ran == Ran(1, "", said)
