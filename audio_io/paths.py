@@ -2,7 +2,10 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+
+from audio_io.errors import UsageError
 
 LONGEST_NAME_BYTES = 255
 """Of all usual file systems."""
@@ -27,6 +30,24 @@ def really(path: Path) -> Path:
     """Where a path leads, as far as that can be seen. Unlike `Path.resolve` it bears a loop of
     links: that file then cannot be opened."""
     return Path(os.path.realpath(path))
+
+
+def expanded(path: Path) -> Path:
+    """With the folder of a person for a `~` it begins with. Raises `UsageError` where nobody has
+    one: a folder named `~` is never meant."""
+    whole = Path(os.path.expanduser(path))  # noqa: PTH111  Path's own raises for names like ~x.wav
+    if whole.parts[:1] == ("~",):
+        raise UsageError(f"There is no home folder for '{path}'.", hint="Name the whole path.")
+    return whole
+
+
+def own_folder(find: Callable[..., Path]) -> Path:
+    """The folder that a function of `platformdirs` finds for s2st. Below `~`, where nothing is, for
+    who has no home."""
+    try:
+        return find("s2st", appauthor=False)
+    except RuntimeError:
+        return Path("~") / "s2st"
 
 
 def fitting(stem: str, ending: str = "", longest_bytes: int = LONGEST_NAME_BYTES) -> str:
