@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from audio_io.errors import ManifestError
+from audio_io.paths import really
 
 _LONGEST_ID_BYTES = 200
 """Room in a file name of 255 bytes for what is added to it."""
@@ -25,7 +26,7 @@ class ManifestRow:
     id: str
     """A plain file name that no other row has; results are named after it."""
     audio: Path
-    """Absolute, with links resolved. The file need not exist."""
+    """Absolute, as it is written, without `..`. The file need not exist."""
     line_number: int
     """Where the row stands in the manifest. The header is line 1."""
     source_language: str | None = None
@@ -50,7 +51,8 @@ def read_manifest(
     The first line names the columns, separated by tabs. `audio` must be there; `id`, `src_lang`,
     `tgt_lang`, `src_text`, `tgt_text` and `n_frames` may be, and so may others; those `needed`
     must be. Without `id`, the audio file's stem is the id. Audio paths start at `audio_root`, or
-    else at the manifest's folder, and may not lead out of it. Quotes are letters like others.
+    else at the manifest's folder, and may not lead out of it by what is written; links that lie
+    there are whose folder it is, and are followed. Quotes are letters like others.
 
     Raises:
         ManifestError: the manifest can't be read or does not say what it should; names the line.
@@ -62,7 +64,9 @@ def read_manifest(
     _check_columns(path, columns, needed)
     if audio_root is not None and not audio_root.is_dir():
         raise ManifestError(f"The audio root {audio_root} is not a folder.")
-    root = (path.parent if audio_root is None else audio_root).resolve()
+    root = (path.parent if audio_root is None else audio_root).absolute()
+    if ".." in root.parts:  # behind a link it leads elsewhere than it reads
+        root = really(root)
     rows: list[ManifestRow] = []
     line_of_id: dict[str, int] = {}
     for line_number, fields in _fields(path, columns, lines):
@@ -178,18 +182,21 @@ def _problem_with_id(row_id: str) -> str:
 
 
 def _below(root: Path, name: str, line: _Line) -> Path:
-    """Where `name` really leads, if that is below `root`."""
-    try:
-        # Unlike Path.resolve, realpath bears a loop of links: that file then cannot be opened.
-        audio = Path(os.path.realpath(root / name))
-    except (OSError, ValueError) as error:  # a NUL
-        raise line.error(f"the audio path {name[:80]!r} is no path: {error}.") from error
-    if not audio.is_relative_to(root):
-        raise line.error(
-            f"the audio {name} leads out of {root}.",
-            hint="Pass the folder that all recordings are in as `⟦audio_root⟧`.",
-        )
-    return audio
+    """What is written as `name`, if that is below `root`. Where links lead does not matter: the
+    text of a manifest may come from anybody, the links from whose folder it is."""
+    if "\0" in name:
+        raise line.error(f"the audio path {name[:80]!r} is no path: it holds a NUL.")
+    written = Path(os.path.normpath(name))
+    for start in (root, really(root)) if written.is_absolute() else ():
+        if written.is_relative_to(start):
+            written = written.relative_to(start)
+            break
+    if not written.is_absolute() and ".." not in written.parts:
+        return root / written
+    raise line.error(
+        f"the audio {name} leads out of {root}.",
+        hint="Pass the folder that all recordings are in as `⟦audio_root⟧`.",
+    )
 
 
 def _frames(field: str | None, line: _Line) -> int | None:

@@ -1,5 +1,6 @@
 """The `s2st` command: the list of commands, and the one place where errors become exit codes."""
 
+import errno
 import io
 import re
 import sys
@@ -10,13 +11,14 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from audio_io.errors import S2stError, UsageError
+from audio_io.errors import S2stError, UsageError, system_said
 from cli import config, devices, doctor, languages, models
 from cli.evaluate import command as evaluate
 from cli.file import command as file
 from cli.live import command as live
 from cli.options.declared import command, listed
 from cli.options.wording import word
+from cli.terminal.standard_output import let_go, trouble
 from cli.terminal.verbosity import is_verbose, set_verbose
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -26,6 +28,7 @@ TRANSLATING: dict[str, tuple[Callable[[Any], None], str]] = {
     "evaluate": (evaluate.evaluate, evaluate.EXAMPLES),
 }
 """The commands to which engines add options, and their examples."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _OPTION = re.compile(r"-h$|--[a-z][a-z-]*(=|$)")
 
 
@@ -105,16 +108,41 @@ def main() -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Results are UTF-8, as the files are, and file names come out as the bytes they are.
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    code = _run()
+    if (lost := trouble(sys.stdout)) is not None:
+        let_go(sys.stdout)
+        if not isinstance(lost, BrokenPipeError):  # whoever read it has all they want
+            print(f"s2st: {_what_failed(lost)}.", file=sys.stderr)
+            code = 1
+    if code == 130:  # what Typer makes of Ctrl-C
+        resumable = {"file", "evaluate"} & set(sys.argv[1:3])
+        resumes = " --resume goes on." if resumable else ""
+        print(f"s2st: interrupted; nothing is half written.{resumes}", file=sys.stderr)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _run() -> object:
+    """The command that was typed; its exit code, where it has one."""
     try:
-        code = app(prog_name="s2st", standalone_mode=False)
+        return app(prog_name="s2st", standalone_mode=False)
     except TyperException as error:
-        code = _refuse(error)
+        return _refuse(error)
     except S2stError as error:
         word(error)
         if is_verbose():
             raise
         print(f"s2st: {error}", file=sys.stderr)
-        code = 2 if isinstance(error, UsageError) else 1
+        return 2 if isinstance(error, UsageError) else 1
+    except SystemExit as left:
+        if not isinstance(left.__context__, BrokenPipeError):
+            raise
+        let_go(sys.stdout)  # Typer and Rich leave so where nobody reads any more
+        return 0
+    except OSError as error:
+        if is_verbose():
+            raise
+        print(f"s2st: {_what_failed(error)}.", file=sys.stderr)
+        return 1
     except Exception as error:
         if is_verbose():
             raise
@@ -123,12 +151,14 @@ def main() -> NoReturn:
             "`s2st --verbose` shows where; please report it.",
             file=sys.stderr,
         )
-        code = 1
-    if code == 130:  # what Typer makes of Ctrl-C
-        resumable = {"file", "evaluate"} & set(sys.argv[1:3])
-        resumes = " --resume goes on." if resumable else ""
-        print(f"s2st: interrupted; nothing is half written.{resumes}", file=sys.stderr)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 1
+
+
+def _what_failed(error: OSError) -> str:
+    """Results of ours name themselves when they cannot be written: what has no name was printed."""
+    if error.errno in _FULL and error.filename is None:
+        return f"Standard output cannot be written: {error.strerror}"
+    return system_said(error)
 
 
 def _refuse(error: TyperException) -> int:

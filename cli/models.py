@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audio_io.errors import UsageError
+from audio_io.paths import expanded
 from cli.options.shared import Json
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def convert(
     from engine.models import store
 
     with _Shown() as shown:
-        folder = store.convert(source, output, progress=shown.report)
+        folder = store.convert(expanded(source), expanded(output), progress=shown.report)
     print(f"Converted: {folder}", file=sys.stderr)
 
 

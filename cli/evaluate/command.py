@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from audio_io.errors import UsageError
+from cli.options.declared import MayBePath
 from cli.options.engines import EngineOptions
 from cli.options.shared import (
     LANGUAGES,
@@ -260,6 +261,7 @@ class EvaluateOptions:
             help="faster-whisper model for ASR_BLEU.",
             rich_help_panel=SCORES,
         ),
+        MayBePath(),
     ] = None
     output: Annotated[
         Path | None,

@@ -293,14 +293,22 @@ def _digest(items: Sequence[Item]) -> str:
     where the recordings lie nor what they are compared with shapes the results."""
     whole = hashlib.blake2b(digest_size=16)
     for item in items:
-        size = item.audio.stat().st_size
-        with item.audio.open("rb") as file:
-            head = file.read(_DIGESTED_BYTES)
-            file.seek(max(0, size - _DIGESTED_BYTES))
-            tail = file.read(_DIGESTED_BYTES)
-        own = hashlib.blake2b(head + tail, digest_size=16).hexdigest()
+        try:
+            size, own = _glance(item.audio)
+        except OSError as error:  # its own failure, when it is run
+            size, own = 0, str(error.strerror)
         whole.update(json.dumps([item.index, item.id, size, own]).encode())
     return whole.hexdigest()
+
+
+def _glance(recording: Path) -> tuple[int, str]:
+    """Its size, and a digest of its first and last bytes."""
+    size = recording.stat().st_size
+    with recording.open("rb") as file:
+        head = file.read(_DIGESTED_BYTES)
+        file.seek(max(0, size - _DIGESTED_BYTES))
+        tail = file.read(_DIGESTED_BYTES)
+    return size, hashlib.blake2b(head + tail, digest_size=16).hexdigest()
 
 
 def _agent_digest(agent: ForeignAgentConfig) -> str:

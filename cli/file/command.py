@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options.declared import Key
+from cli.options.declared import Key, MayBePath
 from cli.options.engines import EngineOptions
 from cli.options.shared import (
     RESULTS,
@@ -46,6 +46,7 @@ class FileOptions:
             help="Audio or video files, folders, globs, tsv manifests, or - for standard input.",
             show_default=False,
         ),
+        MayBePath(),
     ]
     source: Source = None
     targets: Targets = ()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from audio_io.errors import UsageError
 from audio_io.manifest import read_manifest
+from audio_io.paths import is_folder, is_there, really
 from audio_io.suffixes import SOUND_SUFFIXES
 from engine.batch.job import Input
 from engine.batch.journal import Journal
@@ -31,8 +32,8 @@ def find_inputs(arguments: Sequence[str], options: InputOptions) -> list[Input]:
         found.extend(_expand(argument, options))
     unique: dict[tuple[object, ...], Input] = {}
     for item in found:  # one recording named twice is one, unless its results are others
-        path = item.path.resolve() if item.path is not None else None
-        key = (path, item.folder.resolve(), item.stem, item.source, item.target)
+        path = really(item.path) if item.path is not None else None
+        key = (path, really(item.folder), item.stem, item.source, item.target)
         unique.setdefault(key, item)
     return _distinct_stems(list(unique.values()))
 
@@ -44,14 +45,14 @@ def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
     if not argument:
         raise UsageError("An input is empty.", hint="Name a file, a folder, or - for a pipe.")
     path = Path(argument)
-    if path.is_dir():
+    if is_folder(path):
         found = list(_walk(path, options.output))
         if not found:
             raise UsageError(f"The folder '{path}' holds no audio or video files to translate.")
         yield from found
     elif path.suffix.lower() == ".tsv":
         yield from _manifest(path, options)
-    elif not path.exists() and glob.has_magic(argument):
+    elif not is_there(path) and glob.has_magic(argument):
         matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  absolute ones too
         if not matches:
             raise UsageError(f"No file matches '{argument}'.")
@@ -66,7 +67,7 @@ def _globbed(pattern: str, matches: list[Path], options: InputOptions) -> Iterat
     ours = {folder: Journal(folder).outputs() for folder in {path.parent for path in matches}}
     found: list[Input] = []
     for path in matches:
-        if path.is_dir():
+        if is_folder(path):
             found.extend(_walk(path, options.output and options.output / path.name))
         elif path.name not in ours[path.parent]:
             found.extend(_expand(str(path), options))
@@ -109,18 +110,18 @@ def _manifest(path: Path, options: InputOptions) -> Iterator[Input]:
 def _distinct_stems(inputs: list[Input]) -> list[Input]:
     """Inputs of one stem and folder keep their extension: `a.mp3` and `a.wav`. The ids of manifests
     stay as they are."""
-    taken = Counter((item.folder.resolve(), item.stem) for item in inputs)
+    taken = Counter((really(item.folder), item.stem) for item in inputs)
     named = [
         replace(item, stem=item.path.name)
         if item.path is not None
         and item.manifest is None
-        and taken[item.folder.resolve(), item.stem] > 1
+        and taken[really(item.folder), item.stem] > 1
         else item
         for item in inputs
     ]
     seen: dict[tuple[Path, str], Input] = {}
     for item in named:
-        key = (item.folder.resolve(), item.stem)
+        key = (really(item.folder), item.stem)
         if key in seen:
             raise UsageError(
                 f"'{seen[key].label}' and '{item.label}' would both be written as "

@@ -1,12 +1,12 @@
 """What a run says: results to standard output, everything else to standard error."""
 
-import os
 import sys
 import traceback
 from typing import Any, TextIO
 
-from audio_io.errors import S2stError, SoundFileError
+from audio_io.errors import S2stError, SoundFileError, system_said
 from cli.options.wording import word
+from cli.terminal.standard_output import let_go
 from engine.batch.job import BatchPlan, Job
 from engine.batch.translate import Opened, Outcome, remove_leftovers
 from engine.events import Event, SourceText, TargetText
@@ -57,7 +57,7 @@ class Reporter:
             else:
                 print(text, file=sys.stderr, flush=True)
         except OSError:
-            _close_to_readers(sys.stderr)
+            let_go(sys.stderr)
 
     def said(self, job: Job, what: Opened | Progress | Event) -> None:
         match what:
@@ -155,7 +155,7 @@ class Reporter:
             else:
                 print(line, flush=True)
         except OSError as error:
-            _close_to_readers(sys.stdout)
+            let_go(sys.stdout)  # the files are still wanted
             if not isinstance(error, BrokenPipeError):
                 self.failures += 1
                 self.warn(
@@ -168,15 +168,9 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def _close_to_readers(stream: TextIO) -> None:
-    """From now on what is written there goes nowhere. Whoever read it has gone, but the files are
-    still wanted."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
-
-
 def _unexpected(error: BaseException) -> str:
+    if isinstance(error, OSError):
+        return f"{system_said(error)}."
     return (
         f"something unexpected happened ({type(error).__name__}: {error}). "
         "`s2st --verbose` shows where; please report it."

@@ -6,7 +6,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from audio_io.errors import S2stError, UsageError
+from audio_io.errors import S2stError, SoundFileError, UsageError
+from audio_io.paths import is_file, is_there, really
 from cli.file.command import FileOptions
 from cli.file.plan import Assembled, assemble
 from cli.file.report import Reporter
@@ -102,25 +103,25 @@ def _run(jobs: Sequence[Job], how: How, run: Assembled, reporter: Reporter) -> N
 def _check_inputs_are_safe(run: Assembled) -> None:
     """No output may take the place of an input, whatever was asked."""
     named = [path for job in run.jobs for path in (job.input.path, job.input.manifest)]
-    inputs = {path.resolve() for path in named if path is not None}
-    trace = run.plan.trace.resolve() if run.plan.trace is not None else None
+    inputs = {really(path) for path in named if path is not None}
+    trace = really(run.plan.trace) if run.plan.trace is not None else None
     if trace in inputs:
         raise UsageError(f"--trace would write over the input '{run.plan.trace}'.")
     for job in run.jobs:
         for path in job.outputs(run.plan).values():
-            if path.resolve() in inputs:
+            if really(path) in inputs:
                 raise UsageError(
                     f"'{job.input.label}' would be written over the input '{path}'.",
                     hint="Name another folder with --output.",
                 )
-            if path.resolve() == trace:
+            if really(path) == trace:
                 raise UsageError(f"--trace '{run.plan.trace}' is the name of a result.")
 
 
 def _check_nothing_exists(jobs: Sequence[Job], plan: BatchPlan, *, resume: bool) -> None:
     """Refuse to replace what is there; with `resume`, what s2st did not write itself."""
-    existing = [path for job in jobs for path in job.outputs(plan).values() if path.exists()]
-    if plan.trace is not None and plan.trace.exists() and jobs and not resume:
+    existing = [path for job in jobs for path in job.outputs(plan).values() if is_there(path)]
+    if plan.trace is not None and is_there(plan.trace) and jobs and not resume:
         existing.append(plan.trace)
     hint = "--resume goes on with what is not finished, --overwrite replaces all."
     if resume:
@@ -138,15 +139,19 @@ def _finished(run: Assembled) -> list[Job]:
     finished = []
     for job in run.jobs:
         path, folder = job.input.path, job.input.folder
-        if path is None or job.refusal or not path.is_file():
+        if path is None or job.refusal or not is_file(path):
             continue
-        if run.plan.trace is not None and not run.plan.trace.exists():
+        if run.plan.trace is not None and not is_there(run.plan.trace):
             continue  # it is wanted, and only running makes it
         journal = journals.setdefault(folder, Journal(folder))
         names = {output.name: 0 for output in job.outputs(run.plan).values()}
         if not names.keys() & journal.outputs():
             continue
-        if journal.finished(Record(digest(path), job.fingerprint(run.plan), names)):
+        try:
+            now = digest(path)
+        except SoundFileError:  # running it says so
+            continue
+        if journal.finished(Record(now, job.fingerprint(run.plan), names)):
             finished.append(job)
     return finished
 
@@ -158,7 +163,7 @@ def _say_what_would_be_done(
         print(note, file=sys.stderr)
     for job in run.jobs:
         outputs = [str(path) for path in job.outputs(run.plan).values()]
-        exists = not overwrite and any(path.exists() for path in job.outputs(run.plan).values())
+        exists = not overwrite and any(is_there(path) for path in job.outputs(run.plan).values())
         state = "to do"
         if job.refusal:
             state = "refused"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli.options.declared import Key
+from cli.options.declared import Key, MayBePath
 from cli.options.engines import EngineOptions
 from cli.options.shared import (
     LANGUAGES,
@@ -75,6 +75,7 @@ class LiveOptions:
             rich_help_panel=SOUND,
         ),
         Key('"USB"'),
+        MayBePath(),
     ] = None
     output: Annotated[
         str | None,
@@ -193,6 +194,7 @@ class LiveOptions:
             rich_help_panel=RUNNING,
         ),
         Key('"small"'),
+        MayBePath(),
     ] = None
     slow_ok: Annotated[
         bool,

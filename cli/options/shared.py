@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audio_io.errors import UsageError
-from cli.options.declared import Key
+from cli.options.declared import Key, MayBePath
 
 if TYPE_CHECKING:
     from engine.simuleval.process import ForeignAgentConfig
@@ -112,6 +112,7 @@ class AgentOptions:
             "Its code is run.",
             rich_help_panel=AGENT,
         ),
+        MayBePath(),
     ] = None
     agent_class: Annotated[
         str | None,
@@ -135,6 +136,7 @@ class AgentOptions:
             help="Another environment's Python to run it in; it needs simuleval, not s2st.",
             rich_help_panel=AGENT,
         ),
+        MayBePath(),
     ] = None
     agent_rate_hz: Annotated[
         int | None,

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from audio_io.paths import fitting
 from engine.agent import StreamRequest, Task
 from engine.registry import LoadOptions
 from engine.text.writers import TEXT_FORMATS
@@ -27,7 +28,7 @@ class Input:
     folder: Path
     """Where its outputs go."""
     stem: str
-    """What the names of its outputs start with."""
+    """What the names of its outputs start with, as far as there is room for it."""
     source: str | None = None
     """Language of the speech, as a manifest's row says it."""
     target: str | None = None
@@ -98,7 +99,7 @@ class Job:
         if self.tells_source and not self.transcribes:
             pairs += [(request.source or "", form) for form in plan.formats if form != WAV]
         return {
-            (language, form): self.input.folder / f"{self.input.stem}.{language}.{form}"
+            (language, form): self.input.folder / fitting(self.input.stem, f".{language}.{form}")
             for language, form in pairs
         }
 

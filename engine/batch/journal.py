@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from audio_io.errors import OutputError
+from audio_io.errors import OutputError, SoundFileError
 
 NAME = ".s2st-journal.jsonl"
 NEVER_FINISHED = ""
@@ -87,9 +87,12 @@ class Journal:
 
 
 def digest(path: Path) -> str:
-    """BLAKE2b of a file's bytes, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    """BLAKE2b of a file's bytes, as hexadecimal digits. Raises `SoundFileError`."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError as error:
+        raise SoundFileError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _parse(line: str) -> Record | None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from audio_io.errors import OutputError, S2stError, SoundFileError
+from audio_io.errors import OutputError, S2stError, SoundFileError, system_said
+from audio_io.paths import fitting, is_file
 from audio_io.ports import AudioSource
 from audio_io.recording import open_pipe, open_recording
 from audio_io.tee import RecordedSource
@@ -140,6 +141,12 @@ class Translator:
     def do(self, job: Job, tell: Tell) -> Outcome:
         """Translate one recording and put its outputs in place. Raises an `S2stError` on failure,
         and leaves nothing half written then."""
+        try:
+            return self._do(job, tell)
+        except OSError as error:  # of the file system, which can say much; it is this one's alone
+            raise S2stError(f"{system_said(error)}.") from error
+
+    def _do(self, job: Job, tell: Tell) -> Outcome:
         started_s = time.monotonic()
         assert job.request is not None
         outcome = Outcome()
@@ -152,7 +159,7 @@ class Translator:
             tell(Opened(source.duration_s))
             path = job.input.path
             input_digest = NEVER_FINISHED
-            if path is not None and path.is_file():
+            if path is not None and is_file(path):
                 input_digest = digest(path)
             outputs = _Outputs(job, self._plan, spec.output_rate_hz, stack)
             session = Session(
@@ -323,7 +330,7 @@ def _clean_up(job: Job, plan: BatchPlan, remove: Callable[[Path], None]) -> None
 
 def _scratch(path: Path, role: str) -> Path:
     """Sound that is needed until the mix is made of it."""
-    return path.with_name(f"{path.name}.{role}")
+    return path.with_name(fitting(path.name, f".{role}"))
 
 
 def _count(stamped: Stamped, outcome: Outcome, outputs: _Outputs) -> None:

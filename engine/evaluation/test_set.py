@@ -6,6 +6,7 @@ from pathlib import Path
 
 from audio_io.errors import ManifestError, S2stError
 from audio_io.manifest import ManifestRow, read_manifest
+from audio_io.paths import is_file
 from engine.languages import resolve_language
 from engine.metrics.normalise import normalise
 from engine.metrics.result import Item
@@ -89,13 +90,13 @@ def from_lists(sources: Path, references: Path | None, languages: Languages) -> 
     items = []
     for index, (name, text) in enumerate(zip(paths, texts, strict=True)):
         audio = Path(name)
-        if not audio.is_file():
+        if not is_file(audio):
             raise ManifestError(
                 f"{sources}, line {index + 1}: the recording '{name}' is not there."
             )
         if text is not None and not text.strip():
             raise ManifestError(f"{references}, line {index + 1}: the reference is empty.")
-        items.append(Item(index, str(index), audio.resolve(), target, text))
+        items.append(Item(index, str(index), audio.absolute(), target, text))
     return TestSet(tuple(items), source, target)
 
 
@@ -107,7 +108,7 @@ def _item(
     reference: str | None,
 ) -> Item:
     where = f"{path}, line {row.line_number}"
-    if not row.audio.is_file():
+    if not is_file(row.audio):
         raise ManifestError(
             f"{where}: the recording '{row.columns['audio']}' is not there.",
             hint="Paths start at ⟦audio_root_dir⟧, or else at the manifest's folder.",

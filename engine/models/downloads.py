@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+from audio_io.paths import is_there
 from engine.errors import EngineError
 
 logger = logging.getLogger(__name__)
@@ -139,7 +140,7 @@ def sha256_of(path: Path, report: Callable[[int], None] = lambda _: None) -> str
 
 def free_disk_bytes(folder: Path) -> int:
     """Room on the disk of a folder, which need not exist yet."""
-    while not folder.exists():
+    while not is_there(folder):
         folder = folder.parent
     return shutil.disk_usage(folder).free
 

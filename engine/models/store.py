@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_io.errors import OutputError, UsageError
+from audio_io.paths import expanded, is_file, is_folder, is_there, own_folder
 from audio_io.whole_file import WholeFile
 from engine.errors import EngineError
 from engine.models import downloads
@@ -23,6 +24,8 @@ from engine.models.downloads import Patience, RemoteFile, only_one, sha256_of
 from engine.registry import ModelFile, ModelSpec, models
 
 MANIFEST = "manifest.json"
+VARIABLE = "S2ST_MODELS"
+"""Names the folder they live in."""
 _MARK = "s2st model"
 """By which a manifest is known as ours."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -66,22 +69,30 @@ OnProgress = Callable[[Progress], None]
 
 
 def models_folder() -> Path:
-    """Where models live: `S2ST_MODELS`, or the user's data folder."""
-    named = os.environ.get("S2ST_MODELS")
+    """Where models live: `VARIABLE`, or the user's data folder."""
+    named = os.environ.get(VARIABLE)
     if named:
-        return Path(named).expanduser().absolute()
+        return expanded(Path(named)).absolute()
     from platformdirs import user_data_path
 
-    return user_data_path("s2st") / "models"
+    return own_folder(user_data_path) / "models"
 
 
 def installed() -> list[Installed]:
-    """The models on this machine, by name."""
+    """The models on this machine, by name. A folder of the user's that cannot be looked into has
+    none; one that was named must be a folder. Raises `EngineError`."""
     folder = models_folder()
-    if not folder.is_dir():
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        if os.environ.get(VARIABLE) and not isinstance(error, FileNotFoundError):  # pull makes it
+            raise EngineError(
+                f"The models folder '{folder}' cannot be read: {error.strerror}.",
+                hint=f"{VARIABLE} names it; unset it, or name another.",
+            ) from error
         return []
     found = []
-    for path in sorted(folder.iterdir()):
+    for path in paths:
         if _NAME.fullmatch(path.name) and _is_ours(path):
             found.append(Installed(path.name, path, _size_bytes(path)))
     return found
@@ -117,6 +128,10 @@ def pull(
     if _is_ours(folder):
         return folder
     _refuse_foreign(folder)
+    if not folder.is_absolute():  # `~`, which nobody could replace
+        raise EngineError(
+            "There is no home folder to keep models in.", hint=f"Name one with {VARIABLE}."
+        )
     spec = known[name]
     patience = patience or Patience()
     remotes = [_look_up(file, patience) for file in spec.files]
@@ -188,8 +203,8 @@ def remove(name: str) -> Path:
     """
     folder = _folder(name)
     fetched = models_folder() / _DOWNLOADS / name
-    half = fetched.is_dir() and not fetched.is_symlink()
-    if not half or folder.exists():
+    half = is_folder(fetched) and not fetched.is_symlink()
+    if not half or is_there(folder):
         folder = path(name)
     try:
         if _is_ours(folder):
@@ -213,7 +228,7 @@ def _folder(name: str) -> Path:
 
 
 def _is_ours(folder: Path) -> bool:
-    if folder.is_symlink() or not (folder / MANIFEST).is_file():
+    if os.path.islink(folder) or not is_file(folder / MANIFEST):  # noqa: PTH114  raises nothing
         return False
     try:
         return bool(_manifest(folder)["made_by"] == _MARK)
@@ -253,7 +268,7 @@ def _refuse_damaged(name: str, faults: Sequence[str]) -> None:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    if folder.exists() or folder.is_symlink():
+    if is_there(folder) or os.path.islink(folder):  # noqa: PTH114  raises nothing
         raise UsageError(f"'{folder}' exists already.", hint="Remove it, or name another.")
 
 
@@ -372,6 +387,6 @@ def _is_alive(pid: int) -> bool:
 
 def _size_bytes(folder: Path) -> int:
     """Of all that is in a folder."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         return 0
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

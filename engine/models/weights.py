@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_io.errors import S2stError
+from audio_io.paths import is_there
 from engine.agent import Agent, Chain, StreamRequest
 from engine.errors import EngineError
 from engine.hearing.vad.choice import NO_DETECTOR, load_detector
@@ -88,7 +89,7 @@ class Weights:
             store.path(name)
         except S2stError:
             folder = store.models_folder() / name
-            if folder.exists():
+            if is_there(folder):
                 what = f"its weights: '{folder}' is none of our models, or has lost its manifest"
                 return [Missing(what, f"mv '{folder}' '{folder}.old' && {pull}")]
             size = f"{self.model.size_bytes / 1e9:.1f} GB, {self.model.licence}"
