@@ -34,9 +34,12 @@ class SoundChoice:
                 f"'{self.channel}' is no channel.", hint="Give left, right, mix or a number from 1."
             )
 
-    @property
-    def names_track(self) -> bool:
-        return self.track is not None or bool(self.languages)
+    def over(self, other: "SoundChoice") -> "SoundChoice":
+        """This, and where it leaves something open, the other."""
+        track, languages = self.track, self.languages
+        if track is None and not languages:
+            track, languages = other.track, other.languages
+        return SoundChoice(track, languages, self.channel or other.channel)
 
 
 ANY_SOUND = SoundChoice()

@@ -5,7 +5,7 @@ from typing import Any
 from av.packet import Packet
 
 from audio_io.byte_streams import FileBytes, PipeBytes
-from audio_io.decoding.frame_sizes import frame_bytes
+from audio_io.containers.frame_sizes import frame_bytes
 
 _TAGS = (b"TAG", b"APETAGEX", b"ID3", b"LYRICS")
 _MOST_PADDING_BYTES = 4096

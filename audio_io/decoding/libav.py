@@ -17,10 +17,10 @@ from av.container import InputContainer
 
 from audio_io.byte_streams import FileBytes, InterruptedReadError, PipeBytes, PipeForFfmpeg
 from audio_io.chunk import silence
+from audio_io.containers.promised import mp3_tells_its_length, promised_wav_s
+from audio_io.containers.structure import cut_off
 from audio_io.decoding.decoded import DecodedBlock
 from audio_io.decoding.packets import Packets
-from audio_io.decoding.promised import mp3_tells_its_length, promised_wav_s
-from audio_io.decoding.structure import cut_off
 from audio_io.decoding.track import CUT_OFF, DAMAGED, TrackDecoder
 from audio_io.decoding.tracks import Tracks, candidates
 from audio_io.errors import SoundFileError

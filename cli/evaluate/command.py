@@ -17,6 +17,7 @@ from cli.options.shared import (
     Engine,
     Json,
     MinConfidence,
+    SoundOptions,
     Source,
     VoiceDetector,
 )
@@ -134,6 +135,7 @@ class EvaluateOptions:
     ] = "live"
     min_confidence: MinConfidence = None
     voice_detector: VoiceDetector = "pocketsphinx"
+    sound: SoundOptions = field(default_factory=SoundOptions)
     agent: AgentOptions = field(default_factory=AgentOptions)
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     source_segment_ms: Annotated[

@@ -4,18 +4,20 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from audio_io.errors import UsageError
+from audio_io.sound_choice import ANY_SOUND
 from cli.evaluate.command import EvaluateOptions
 from cli.evaluate.sweep import Variant, variants
 from engine.agent import Task
 from engine.errors import EngineError
 from engine.evaluation.test_set import Languages, TestSet, from_lists, from_manifest
+from engine.hearing.which_sound import sound_choice
 from engine.languages import resolve_language, written_without_spaces
 from engine.metrics.result import Item
 from engine.metrics.scores import (
@@ -228,6 +230,7 @@ def _test_set(options: EvaluateOptions, task: Task, notes: list[str]) -> TestSet
     languages = Languages(
         resolve_language(options.source).code if options.source else None,
         resolve_language(options.target).code if options.target else None,
+        sound=sound_choice(options.sound.track, options.sound.channel),
         transcribes=transcribes,
     )
     if options.sources is not None:
@@ -297,7 +300,8 @@ def _digest(items: Sequence[Item]) -> str:
             size, own = _glance(item.audio)
         except OSError as error:  # its own failure, when it is run
             size, own = 0, str(error.strerror)
-        whole.update(json.dumps([item.index, item.id, size, own]).encode())
+        chosen = [asdict(item.sound)] if item.sound != ANY_SOUND else []
+        whole.update(json.dumps([item.index, item.id, size, own, *chosen]).encode())
     return whole.hexdigest()
 
 

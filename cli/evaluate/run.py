@@ -61,7 +61,9 @@ def run_evaluate(options: EvaluateOptions) -> int:
         if options.output is not None and not options.json:
             print(f"results in {folder}; open {folder / REPORT}")
         deaf = ears is not None and any(each.value(ASR_BLEU) is None for each in summaries)
-        return FAILED if deaf or any(summary.failed for summary in summaries) else OK
+        lost = any(result.lost for summary in summaries for result in summary.done)
+        failed = any(summary.failed for summary in summaries)
+        return FAILED if deaf or lost or failed else OK
 
 
 def _sentences(plan: EvaluatePlan) -> list[Sentence]:

@@ -17,6 +17,7 @@ from cli.options.shared import (
     MinConfidence,
     Quiet,
     RawRate,
+    SoundOptions,
     Source,
     Targets,
     VoiceDetector,
@@ -53,6 +54,7 @@ class FileOptions:
     engine: Engine = "auto"
     min_confidence: MinConfidence = None
     voice_detector: VoiceDetector = "pocketsphinx"
+    sound: SoundOptions = field(default_factory=SoundOptions)
     agent: AgentOptions = field(default_factory=AgentOptions)
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     output: Annotated[

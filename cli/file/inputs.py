@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from audio_io.errors import UsageError
-from audio_io.manifest import read_manifest
+from audio_io.errors import ManifestError, UsageError
+from audio_io.manifest import ManifestRow, read_manifest
 from audio_io.paths import is_folder, is_there, really
+from audio_io.sound_choice import SoundChoice
 from audio_io.suffixes import SOUND_SUFFIXES
 from engine.batch.job import Input
 from engine.batch.journal import Journal
+from engine.hearing.which_sound import sound_choice
 
 STDIN = "-"
 
@@ -104,7 +106,15 @@ def _manifest(path: Path, options: InputOptions) -> Iterator[Input]:
             source=row.source_language,
             target=row.target_language,
             manifest=path,
+            sound=_sound(row),
         )
+
+
+def _sound(row: ManifestRow) -> SoundChoice:
+    try:
+        return sound_choice(row.columns.get("track"), row.columns.get("channel"))
+    except UsageError as error:
+        raise ManifestError(f"Line {row.line_number} ({row.id}): {error}") from error
 
 
 def _distinct_stems(inputs: list[Input]) -> list[Input]:

@@ -1,6 +1,6 @@
 """From options to what will run: inputs, languages, engines, one job for each recording."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audio_io.errors import S2stError, UsageError
@@ -11,6 +11,7 @@ from cli.terminal.verbosity import is_verbose
 from engine.agent import Task
 from engine.batch.job import FORMATS, WAV, BatchPlan, Input, Job
 from engine.errors import LanguageError
+from engine.hearing.which_sound import sound_choice
 from engine.registry.ask import (
     DEFAULT_SOURCE,
     Asked,
@@ -43,6 +44,8 @@ def assemble(options: FileOptions) -> Assembled:
     """Raises a `UsageError` for what can never work, an `EngineError` for what is missing."""
     plan = _plan(options)
     inputs = find_inputs(options.inputs, InputOptions(options.output, options.audio_root))
+    sound = sound_choice(options.sound.track, options.sound.channel)
+    inputs = [replace(item, sound=sound.over(item.sound)) for item in inputs]
     if plan.raw_rate_hz is not None and all(item.path is not None for item in inputs):
         raise UsageError("--rate is for raw sound on standard input.", hint="Add the input `-`.")
     if plan.trace == Path("-"):

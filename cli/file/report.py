@@ -11,6 +11,7 @@ from engine.batch.job import BatchPlan, Job
 from engine.batch.translate import Opened, Outcome, remove_leftovers
 from engine.events import Event, SourceText, TargetText
 from engine.streams.child import Progress
+from engine.text.losses import told_of_losses
 from engine.text.records import as_line, event_record
 from engine.text.writers import one_line
 
@@ -73,12 +74,11 @@ class Reporter:
     def done(self, job: Job, outcome: Outcome) -> None:
         self._end(job)
         label = job.input.label
-        for lost in outcome.lost:
+        if outcome.taken:
+            self.note(f"{label}: heard {outcome.taken}")
+        if outcome.lost:
             self.failures += 1
-            self.warn(
-                f"{label}: {lost.end_s - lost.start_s:.1f} s of sound from "
-                f"{lost.start_s:.1f} s on is missing: {lost.reason}. The rest was translated."
-            )
+            self.warn(f"{label}: {told_of_losses(outcome.lost)}. The rest was translated.")
         if not outcome.utterances:
             self.warn(f"{label}: no speech was found in {outcome.heard_s:.1f} s of sound.")
         self.note(f"{label}: {self._summary(job, outcome)}")

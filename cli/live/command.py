@@ -11,18 +11,19 @@ from cli.options.engines import EngineOptions
 from cli.options.shared import (
     LANGUAGES,
     RUNNING,
+    SOUND,
     AgentOptions,
     Engine,
     Json,
     MinConfidence,
     Quiet,
     RawRate,
+    SoundOptions,
     Source,
     Targets,
     VoiceDetector,
 )
 
-SOUND = "Sound"
 KEEPING_UP = "Keeping up"
 EXAMPLES = "\n\n".join(
     (
@@ -46,6 +47,7 @@ class LiveOptions:
     engine: Engine = "auto"
     min_confidence: MinConfidence = None
     voice_detector: VoiceDetector = "pocketsphinx"
+    sound: SoundOptions = field(default_factory=SoundOptions)
     agent: AgentOptions = field(default_factory=AgentOptions)
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     speak: Annotated[

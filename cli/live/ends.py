@@ -19,7 +19,7 @@ from audio_io.kept_device import Tell
 from audio_io.microphone import Microphone
 from audio_io.paced import PacedSource
 from audio_io.ports import AudioSource
-from audio_io.recording import open_pipe, open_recording
+from audio_io.recordings.recording import open_pipe, open_recording
 from audio_io.speaker import Speaker
 from audio_io.tee import RecordedSource
 from cli.live.plan import LivePlan
@@ -117,7 +117,8 @@ def find_devices(plan: LivePlan) -> Devices:
             hint=f"`s2st file {asked}` is as fast as the machine.",
         )
     if not is_device and asked is not None and asked != PIPE:
-        open_recording(Path(asked), plan.spec.input_rate_hz).close()  # says what is wrong with it
+        # Says what is wrong with it.
+        open_recording(Path(asked), plan.spec.input_rate_hz, choice=plan.sound).close()
     found_input = find_device(list_devices(), asked, Direction.INPUT) if is_device else None
     found_output = None
     if plan.spoken is not None:
@@ -213,7 +214,7 @@ def _open_input(
         )
     if asked is None or asked == PIPE:
         return _open_pipe(plan, stack)
-    recording = open_recording(Path(asked), rate_hz, BLOCK_MS)
+    recording = open_recording(Path(asked), rate_hz, BLOCK_MS, plan.sound)
     stack.callback(recording.close)
     paced = PacedSource(recording)
     return _Input(paced, lambda: paced.waiting_ms, paced.end, Path(asked).name)
@@ -227,7 +228,7 @@ def _open_pipe(plan: LivePlan, stack: ExitStack) -> _Input:
         raise UsageError("Standard input is a terminal, not sound.", hint="Pipe sound into it.")
     # Not Python's own reader: a thread that waits in it at the very end would abort the program.
     stream = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
-    source = open_pipe(stream, rate_hz, options.raw_rate_hz, block_ms=BLOCK_MS)
+    source = open_pipe(stream, rate_hz, options.raw_rate_hz, block_ms=BLOCK_MS, choice=plan.sound)
     if options.pace:
         stack.callback(source.close)
         paced = PacedSource(source)

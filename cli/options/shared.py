@@ -97,6 +97,35 @@ Json = Annotated[
         rich_help_panel=RESULTS,
     ),
 ]
+SOUND = "Sound"
+
+
+@dataclass(frozen=True, slots=True)
+class SoundOptions:
+    """Which sound of a recording is heard."""
+
+    track: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|LANG",
+            help="Sound track of a recording, from 1, or by its language. Not given: its default "
+            "track, or the first that can be decoded and is not silent.",
+            rich_help_panel=SOUND,
+        ),
+    ] = None
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|left|right|mix",
+            envvar="S2ST_CHANNEL",
+            help="Channel that is heard. Not given: a mix, or the loudest where that would cancel "
+            "it.",
+            rich_help_panel=SOUND,
+        ),
+        Key('"left"', for_all=True),
+    ] = None
+
+
 AGENT = "SimulEval agent"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_io.paths import fitting
+from audio_io.sound_choice import ANY_SOUND, SoundChoice
 from engine.agent import StreamRequest, Task
 from engine.registry import LoadOptions
 from engine.text.writers import TEXT_FORMATS
@@ -34,6 +35,8 @@ class Input:
     target: str | None = None
     manifest: Path | None = None
     """The manifest that lists it."""
+    sound: SoundChoice = ANY_SOUND
+    """Which of its sounds is heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ class Job:
             "engine": self.engine,
             "source": self.request.source or "",
             "targets": sorted(self.request.targets),
+            "sound": asdict(self.input.sound),
             "unspoken": sorted(unspoken) if wants_speech else [],
             "version": version("s2st"),
         }

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from audio_io.errors import OutputError, S2stError, SoundFileError, system_said
 from audio_io.paths import fitting, is_file
 from audio_io.ports import AudioSource
-from audio_io.recording import open_pipe, open_recording
+from audio_io.recordings.recording import Recording, open_pipe, open_recording
 from audio_io.tee import RecordedSource
 from audio_io.wav import WavFile
 from audio_io.whole_file import WholeFile, remove_own_part, remove_stale_parts
@@ -38,6 +38,7 @@ from engine.stepper import DirectStepper, Stepper
 from engine.streams.child import Do, Progress, Tell
 from engine.streams.gathering import GatheringStepper
 from engine.text.records import as_line
+from engine.text.shown import shown_by
 from engine.text.writers import TEXT_FORMATS, TextWriter
 
 
@@ -53,6 +54,8 @@ class Outcome:
     """The last of them."""
     dropped: int = 0
     """Translations, or parts of them, that were not spoken though speech was asked for."""
+    taken: str = ""
+    """Which of several sounds was heard; empty where there was nothing to choose."""
     lost: list[AudioLost] = field(default_factory=list)
     lag_s: float = 0.0
     """With a timeline: the most that speech ended later than its source."""
@@ -173,6 +176,7 @@ class Translator:
                     *([lambda stamped: _unless_trace(stamped.event, tell)] if self._events else ()),
                 ],
                 progress=lambda heard: tell(Progress(heard.chunk.end_s)),
+                shown=shown_by(source.clock),
             )
             session.run()
             outputs.complete()
@@ -186,6 +190,7 @@ class Translator:
             sizes = {path.name: path.stat().st_size for path in outputs.paths}
             journal.add(Record(input_digest, fingerprint, sizes))
         outcome.heard_s = session.heard_s
+        outcome.taken = source.taken
         outcome.elapsed_s = time.monotonic() - started_s
         return outcome
 
@@ -203,12 +208,19 @@ class Translator:
             raise engine
         return engine
 
-    def _open(self, job: Job, spec: EngineSpec) -> AudioSource:
+    def _open(self, job: Job, spec: EngineSpec) -> Recording:
         if job.input.path is None:
             if sys.stdin is None:
                 raise SoundFileError("Standard input is closed.", hint="Pipe a recording into it.")
-            return open_pipe(sys.stdin.buffer, spec.input_rate_hz, self._plan.raw_rate_hz)
-        return open_recording(job.input.path, spec.input_rate_hz, spec.file_block_ms)
+            return open_pipe(
+                sys.stdin.buffer,
+                spec.input_rate_hz,
+                self._plan.raw_rate_hz,
+                choice=job.input.sound,
+            )
+        return open_recording(
+            job.input.path, spec.input_rate_hz, spec.file_block_ms, job.input.sound
+        )
 
 
 class _Outputs:
@@ -238,13 +250,13 @@ class _Outputs:
             else:
                 self._open_text(language, form, path)
 
-    def keep_original(self, source: AudioSource) -> AudioSource:
+    def keep_original(self, source: Recording) -> AudioSource:
         """The source, kept for mixing if that was asked for."""
         if not self._mixes:
             return source
         self._original = WavFile(_scratch(self.paths[0], "original"), self._rate_hz)
         self._stack.callback(self._original.abandon)
-        return RecordedSource(source, self._original)
+        return RecordedSource(source, self._original, source.clock)
 
     def hear(self, event: Event) -> None:
         if isinstance(event, EngineTrace):

@@ -1,12 +1,14 @@
 """Test sets: a tsv manifest, or SimulEval's two lists, as items."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audio_io.errors import ManifestError, S2stError
 from audio_io.manifest import ManifestRow, read_manifest
 from audio_io.paths import is_file
+from audio_io.sound_choice import ANY_SOUND, SoundChoice
+from engine.hearing.which_sound import sound_choice
 from engine.languages import resolve_language
 from engine.metrics.normalise import normalise
 from engine.metrics.result import Item
@@ -34,6 +36,8 @@ class Languages:
     target: str | None
     default_source: str = "eng"
     default_target: str = "spa"
+    sound: SoundChoice = ANY_SOUND
+    """Which of each recording's sounds is heard; a row says what this leaves open."""
     transcribes: bool = False
     """Whether references are in the language that is spoken."""
 
@@ -68,6 +72,7 @@ def from_manifest(
             left_out.append(f"line {row.line_number} ({row.id}) is in {written}")
             continue
         item = _item(path, row, index, target, row.columns.get(reference_column))
+        item = replace(item, sound=languages.sound.over(_sound(path, row)))
         if is_scored:
             where = f"{path}, line {row.line_number}"
             _check_reference(where, item, reference_column, languages.transcribes)
@@ -96,7 +101,8 @@ def from_lists(sources: Path, references: Path | None, languages: Languages) -> 
             )
         if text is not None and not text.strip():
             raise ManifestError(f"{references}, line {index + 1}: the reference is empty.")
-        items.append(Item(index, str(index), audio.absolute(), target, text))
+        sound = languages.sound
+        items.append(Item(index, str(index), audio.absolute(), target, text, sound=sound))
     return TestSet(tuple(items), source, target)
 
 
@@ -114,6 +120,13 @@ def _item(
             hint="Paths start at ⟦audio_root_dir⟧, or else at the manifest's folder.",
         )
     return Item(index, row.id, row.audio, target, reference or None, row.source_text or None)
+
+
+def _sound(path: Path, row: ManifestRow) -> SoundChoice:
+    try:
+        return sound_choice(row.columns.get("track"), row.columns.get("channel"))
+    except S2stError as error:
+        raise ManifestError(f"{path}, line {row.line_number}: {error}") from error
 
 
 def _check_reference(where: str, item: Item, column: str, transcribes: bool) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from audio_io.chunk import AudioChunk, Boundary, Samples
 from audio_io.errors import SoundFileError
-from audio_io.recording import open_pipe, open_recording
+from audio_io.recordings.recording import open_pipe, open_recording
 from tests.audio_io.sounds import (
     chirp,
     cut_in_half,
@@ -359,7 +359,7 @@ def test_nothing_is_written_to_the_terminal(tmp_path: Path) -> None:
 import logging, sys
 from pathlib import Path
 from audio_io.errors import SoundFileError
-from audio_io.recording import open_recording
+from audio_io.recordings.recording import open_recording
 logging.disable()
 for name in sys.argv[1:]:
     try:

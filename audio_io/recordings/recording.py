@@ -54,7 +54,7 @@ def open_recording(
             return open_pipe(
                 file, sample_rate_hz, block_ms=block_ms, name=str(path), owned=True, choice=choice
             )
-        from audio_io.decoding.files import open_decoder  # 70 ms to import, not for raw pipes
+        from audio_io.recordings.files import open_decoder  # 70 ms to import, not for raw pipes
 
         decoder = open_decoder(path, file, FileBytes(file, status.st_size), choice)
         return Recording(decoder, sample_rate_hz, block_ms, str(path), owned=file)

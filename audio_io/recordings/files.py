@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import IO
 
 from audio_io.byte_streams import FileBytes, Piece, PiecesBytes
+from audio_io.containers.links import Link, find_links
 from audio_io.decoding.decoded import DecodedBlock, Decoder
-from audio_io.decoding.joined import JoinedDecoder
 from audio_io.decoding.libav import LibavDecoder
-from audio_io.decoding.links import Link, find_links
-from audio_io.decoding.playlist import Playlist, is_playlist, read_playlist
 from audio_io.errors import SoundFileError
+from audio_io.recordings.joined import JoinedDecoder
+from audio_io.recordings.playlist import Playlist, is_playlist, read_playlist
 from audio_io.sound_choice import SoundChoice
 
 
