@@ -20,6 +20,9 @@ _HEAD_BYTES = 4096
 class FileBytes:
     """A file of the disk, in which one may go back and forth."""
 
+    system_error = ""
+    """What the system said of what lies behind its end; empty where nothing does."""
+
     def __init__(self, file: IO[bytes], size_bytes: int) -> None:
         self._file = file
         self.size_bytes = size_bytes
@@ -50,7 +53,8 @@ class Piece:
 class PiecesBytes(FileBytes):
     """Stretches of files, one after the other, as if they were one file."""
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
+    def __init__(self, pieces: Sequence[Piece], system_error: str = "") -> None:
+        self.system_error = system_error
         self._pieces = list(pieces)
         self._ends = list(accumulate(piece.size_bytes for piece in self._pieces))
         self.size_bytes = self._ends[-1] if self._ends else 0
@@ -97,6 +101,7 @@ class PipeBytes:
     """A pipe, terminal or socket: bytes come once, when they come."""
 
     size_bytes = None
+    system_error = ""
 
     def __init__(self, stream: IO[bytes]) -> None:
         # `read` of a buffered stream waits until all that was asked for is there, which would

@@ -34,9 +34,9 @@ def promised_wav_s(data: FileBytes | PipeBytes) -> float | None:
 def _walk_wav(file: FileBytes | BinaryIO) -> float | None:
     file.seek(0)
     kind, _, form = struct.unpack("<4sI4s", file.read(12))
-    if kind not in (b"RIFF", b"RF64") or form != b"WAVE":
+    if kind not in (b"RIFF", b"RF64", b"BW64") or form != b"WAVE":
         return None
-    long_bytes = bytes_per_s = 0
+    long_bytes = bytes_per_s = rate_hz = samples = 0
     while True:
         name, size_bytes = struct.unpack("<4sI", file.read(8))
         body_at = file.tell()
@@ -44,12 +44,16 @@ def _walk_wav(file: FileBytes | BinaryIO) -> float | None:
             break
         if name == b"ds64":
             long_bytes = struct.unpack("<8xQ", file.read(16))[0]
+        elif name == b"fact" and size_bytes >= 4:
+            samples = struct.unpack("<I", file.read(4))[0]
         elif name == b"fmt ":
             format_tag, rate_hz, frame_bytes = struct.unpack("<H2xI4xH", file.read(14))
             if format_tag in _FIXED_SIZE_FORMATS:
                 bytes_per_s = rate_hz * frame_bytes
         file.seek(body_at + size_bytes + size_bytes % 2)
-    if kind == b"RF64":
+    if not bytes_per_s and rate_hz and 0 < samples < 0xFFFFFFFF:
+        return samples / rate_hz  # a compressed format: only this chunk knows
+    if kind in (b"RF64", b"BW64"):
         size_bytes = long_bytes
     elif size_bytes >= _PLACEHOLDER_BYTES:
         return None

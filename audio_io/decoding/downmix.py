@@ -17,7 +17,7 @@ _WEIGHT_BEHIND = 0.5
 _CANCELS_DB = 10.0
 """A mix this far below its loudest channel has lost it."""
 _CARRIES_AGAIN_DB = 8.0
-_SMOOTHED_S = 0.5
+_RELEASE_S = 0.5
 _QUIETEST_POWER = 1e-9
 
 
@@ -133,8 +133,9 @@ class Downmix:
         if not len(self._powers):
             self._powers = powers
         else:
-            keep = float(np.exp(-block_s / _SMOOTHED_S))
-            self._powers = keep * self._powers + (1 - keep) * powers
+            # At once when it gets louder: not even the first syllable may be lost.
+            keep = float(np.exp(-block_s / _RELEASE_S))
+            self._powers = np.maximum(powers, keep * self._powers + (1 - keep) * powers)
         loudest = int(np.argmax(self._powers[:-1]))
         most = self._powers[loudest]
         if most > _QUIETEST_POWER:

@@ -23,7 +23,7 @@ from audio_io.decoding.decoded import DecodedBlock
 from audio_io.decoding.packets import Packets
 from audio_io.decoding.track import CUT_OFF, DAMAGED, TrackDecoder
 from audio_io.decoding.tracks import Tracks, candidates
-from audio_io.errors import SoundFileError
+from audio_io.errors import SoundFileError, system_said
 from audio_io.sound_choice import ANY_SOUND, SoundChoice
 
 _FORMATS = (
@@ -38,6 +38,8 @@ _STREAM_TELLS_LENGTH = {
 _CONTAINER_TELLS_LENGTH = {"flv", "matroska,webm"}
 _EXACT_S = 0.01
 """A wav's or flac's promise is kept to the sample; less than this is not worth a word."""
+_PADDED_S = 0.1
+"""Compressed sound in a wav ends with a block of its own length."""
 _ROUGH_S = 0.5
 """Other promises are about the container, encoder padding included."""
 _LONGEST_PROMISE_S = 7 * 86400.0
@@ -136,7 +138,8 @@ class LibavDecoder:
         promised_s, tolerance_s = None, _ROUGH_S
         track = decoder.stream
         if self._format == "wav":
-            promised_s, tolerance_s = promised_wav_s(self._data), _EXACT_S
+            promised_s = promised_wav_s(self._data)
+            tolerance_s = _EXACT_S if decoder.codec.startswith("pcm") else _PADDED_S
         elif self._format in _STREAM_TELLS_LENGTH or (
             self._format == "mp3" and mp3_tells_its_length(self._data)
         ):
@@ -148,7 +151,8 @@ class LibavDecoder:
             if self._format != "mp3" and decoder.codec.startswith(("pcm", "flac")):
                 tolerance_s = _EXACT_S
         elif self._format in _CONTAINER_TELLS_LENGTH and self._container.duration is not None:
-            promised_s = self._container.duration / av.time_base
+            # Counted from the clock's zero, wherever the sound begins.
+            promised_s = self._container.duration / av.time_base - max(0.0, self._origin_s or 0.0)
         if promised_s is not None and not 0 < promised_s <= _LONGEST_PROMISE_S:
             promised_s = None
         return promised_s, tolerance_s
@@ -156,10 +160,11 @@ class LibavDecoder:
     def _lost_at_end(self, track: TrackDecoder) -> Iterator[DecodedBlock]:
         """What should have come after the last frame."""
         lost_s = self._promised_and_missing_s(track)
-        reason = self._packets.system_error and f"the system says: {self._packets.system_error}"
-        cut = None
+        system_error, cut = self._packets.system_error, None
         if isinstance(self._data, FileBytes):
+            system_error = system_error or self._data.system_error
             cut = cut_off(self._data, self._format)
+        reason = f"the system says: {system_error}" if system_error else ""
         if cut is not None and not lost_s and cut.missing_bytes:
             # No header tells how long it was: judged by the bytes that should be there.
             read_bytes = max(1, self._data.size_bytes or 1)
@@ -182,6 +187,11 @@ class LibavDecoder:
         return promised_s - position_s if promised_s - end_s > tolerance_s else 0.0
 
     def _refuse(self, error: Exception) -> NoReturn:
+        system_error = self._data.system_error
+        if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
+            system_error = system_said(error)
+        if system_error:
+            raise SoundFileError(f"{self._name} cannot be read: {system_error}.") from error
         head = self._data.head
         if not head:
             raise SoundFileError(

@@ -13,7 +13,7 @@ from audio_io.chunk import silence
 from audio_io.decoding.bare_frames import BareFrames
 from audio_io.decoding.decoded import DecodedBlock
 from audio_io.decoding.downmix import Downmix
-from audio_io.decoding.index import AviIndex
+from audio_io.decoding.index import AviIndex, FlacNumbers
 from audio_io.decoding.packets import FLAGS_THE_LAST, Read
 from audio_io.decoding.stamps import Stamps
 from audio_io.errors import SoundFileError
@@ -42,6 +42,8 @@ _PAUSES = {
 _JOINED_ANYWHERE = {"mpegts", "mpeg", "mp3", "aac", "ac3", "eac3", "loas", "flv", "dts"}
 """Formats of broadcasts: who tunes in hears the first frames that are whole."""
 _RESTARTS = {"mpegts", "mpeg", "ogg", "hls", "rtsp"}
+_LEAVE_SILENCE_OUT = {"opus", "libopus", "amrnb", "amrwb", "libopencore_amrnb", "libopencore_amrwb"}
+"""Codecs of telephony, which send next to nothing while nobody speaks: RFC 6716, section 2.1.9."""
 _CHECKED = {"tta", "flac", "wavpack"}
 """Codecs with check sums that say for certain that a frame is damaged."""
 _HOPELESS_ERRORS = 50
@@ -71,8 +73,15 @@ class TrackDecoder:
         self._name = name
         self._downmix = Downmix(choice.channel, name)
         self.stamps = Stamps(
-            origin_s, restarts=file_format in _RESTARTS, steps_back=file_format in _PAUSES
+            origin_s,
+            restarts=file_format in _RESTARTS,
+            steps_back=file_format in _PAUSES,
+            pauses_often=self.codec in _LEAVE_SILENCE_OUT,
+            counts=file_format not in _PAUSES,
         )
+        self._waiting: tuple[AudioFrame, bool] | None = None
+        """The last frame, and whether damage lies before it: the next tells if its stamp is right.
+        """
         self.has_sound = False
         """Whether anything was heard that is louder than silence."""
         self.frames = 0
@@ -83,7 +92,11 @@ class TrackDecoder:
         self._whole_s: float | None = None
         """Sound since damage of which nobody knows the length; None where there was none."""
         self._bare = BareFrames(self.codec, data) if file_format in _BARE else None
-        self._indexed = AviIndex(stream) if file_format == "avi" else None
+        self._indexed: AviIndex | FlacNumbers | None = None
+        if file_format == "avi":
+            self._indexed = AviIndex(stream)
+        elif file_format == "flac":
+            self._indexed = FlacNumbers()
         if self.codec in _CHECKED:
             stream.codec_context.options = {"err_detect": "crccheck+explode"}
 
@@ -107,16 +120,22 @@ class TrackDecoder:
                 self._damaged |= self._bare.set_right(packet)
                 if self._bare.is_stray:
                     return
+        frames: list[AudioFrame] = []
         try:
             frames = self.stream.decode(packet)
         except av.EOFError:
-            return
+            pass
         except av.FFmpegError:
             self._errors += 1
             self._damaged = True
-            return
         for frame in frames:
-            yield from self._placed(frame)
+            waiting, self._waiting = self._waiting, (frame, self._damaged)
+            self._damaged = frame.is_corrupt and self._format not in FLAGS_THE_LAST
+            if waiting is not None:
+                yield from self._placed(*waiting, frame)
+        if read is None and self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            yield from self._placed(*waiting, None)
 
     def rest(self) -> Iterator[DecodedBlock]:
         """What can be said after the last frame if nothing is known to be missing there."""
@@ -124,19 +143,22 @@ class TrackDecoder:
             cut = self._bare is not None and self._bare.is_cut
             yield DecodedBlock(silence(0), self.rate_hz, 0.0, CUT_OFF if cut else DAMAGED)
 
-    def _placed(self, frame: AudioFrame) -> Iterator[DecodedBlock]:
+    def _placed(
+        self, frame: AudioFrame, damaged: bool, following: AudioFrame | None
+    ) -> Iterator[DecodedBlock]:
         """The frame's samples, and what its time stamp says was left out before them."""
         rate_hz = frame.sample_rate
         if rate_hz not in _RATES_HZ:
             raise SoundFileError(f"{self._name} claims {rate_hz} samples a second.")
-        at_s = None
-        if frame.pts is not None and frame.time_base is not None:
-            at_s = float(frame.pts * frame.time_base)
-        damaged = self._damaged
         if not self.frames and self._format in _JOINED_ANYWHERE:
             damaged = False
         duration_s = frame.samples / rate_hz
-        placed = self.stamps.place(at_s, duration_s, damaged=damaged)
+        placed = self.stamps.place(
+            _stamp_s(frame),
+            duration_s,
+            damaged=damaged,
+            then_at_s=_stamp_s(following) if following is not None else None,
+        )
         lost_s = placed.gap_s
         # Ogg places the packets of a page by its end: a gap may come a little after the damage.
         just_damaged = damaged or self._whole_s is not None
@@ -144,7 +166,6 @@ class TrackDecoder:
             yield from _silence_blocks(round(lost_s * rate_hz), rate_hz, placed.late_s)
             lost_s = 0.0
         self.frames += 1
-        self._damaged = frame.is_corrupt and self._format not in FLAGS_THE_LAST
         self.rate_hz = rate_hz
         layout = frame.layout
         samples = self._downmix.mix(
@@ -171,6 +192,12 @@ class TrackDecoder:
                 self._whole_s = None
                 return True
         return False
+
+
+def _stamp_s(frame: AudioFrame) -> float | None:
+    if frame.pts is None or frame.time_base is None:
+        return None
+    return float(frame.pts * frame.time_base)
 
 
 def _silence_blocks(samples: int, rate_hz: int, late_s: float) -> Iterator[DecodedBlock]:

@@ -1,5 +1,6 @@
 """The decoder of a file: of one recording, of several joined in one, or of a playlist's."""
 
+import contextlib
 import functools
 import os
 import stat
@@ -12,10 +13,13 @@ from audio_io.byte_streams import FileBytes, Piece, PiecesBytes
 from audio_io.containers.links import Link, find_links
 from audio_io.decoding.decoded import DecodedBlock, Decoder
 from audio_io.decoding.libav import LibavDecoder
-from audio_io.errors import SoundFileError
+from audio_io.errors import SoundFileError, system_said
 from audio_io.recordings.joined import JoinedDecoder
 from audio_io.recordings.playlist import Playlist, is_playlist, read_playlist
 from audio_io.sound_choice import SoundChoice
+
+_PROBED_BYTES = 8 << 20
+_STEP_BYTES = 1 << 20
 
 
 def open_decoder(path: Path, file: IO[bytes], data: FileBytes, choice: SoundChoice) -> Decoder:
@@ -26,12 +30,40 @@ def open_decoder(path: Path, file: IO[bytes], data: FileBytes, choice: SoundChoi
         OSError: it could not be looked at.
     """
     name = str(path)
+    data = readable(file, data)
     if is_playlist(data.head):
         return _open_playlist(path, read_playlist(path), choice)
     links = find_links(data)
     if len(links) == 1:
         return LibavDecoder(data, name, choice, links[0].damaged_at)
     return JoinedDecoder([_opens(file, link, name, choice) for link in links], "links")
+
+
+def readable(file: IO[bytes], data: FileBytes) -> FileBytes:
+    """As much of a file as can be read, as far as FFmpeg looks at it all at once.
+
+    What a disk cannot read raises within FFmpeg, again and again, and PyAV prints all but one of
+    these errors. Later FFmpeg reads bit by bit, and stops at the first.
+    """
+    end = data.size_bytes
+    for at in (*range(0, min(end, _PROBED_BYTES), _STEP_BYTES), max(0, end - _STEP_BYTES)):
+        try:
+            data.at(at, _STEP_BYTES)
+        except OSError as error:
+            whole_bytes = _readable_from(data, at)
+            return PiecesBytes([Piece(file, 0, whole_bytes)], system_said(error))
+    return data
+
+
+def _readable_from(data: FileBytes, start: int) -> int:
+    """Up to where it can be read: not at `start` + `_STEP_BYTES` any more."""
+    good, step = start, _STEP_BYTES
+    while step > 1:
+        step //= 2
+        with contextlib.suppress(OSError):
+            data.at(good, step)
+            good += step
+    return good
 
 
 def _opens(file: IO[bytes], link: Link, name: str, choice: SoundChoice) -> Callable[[], Decoder]:
