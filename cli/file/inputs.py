@@ -25,10 +25,11 @@ class InputOptions:
     """Folder that the audio paths of manifests start at and stay in."""
 
 
-def find_inputs(arguments: Sequence[str], options: InputOptions) -> list[Input]:
-    """All recordings, in the order named, none twice, no two with the same output names."""
+def find_inputs(arguments: Sequence[str], options: InputOptions, notes: list[str]) -> list[Input]:
+    """All recordings, in the order named, none twice, no two with the same output names. What is
+    worth knowing of them is added to the notes."""
     found: list[Input] = []
-    for argument in arguments:
+    for argument in _without_results(arguments, notes):
         found.extend(_expand(argument, options))
     unique: dict[tuple[object, ...], Input] = {}
     for item in found:  # one recording named twice is one, unless its results are others
@@ -36,6 +37,20 @@ def find_inputs(arguments: Sequence[str], options: InputOptions) -> list[Input]:
         key = (path, really(item.folder), item.stem, item.source, item.target)
         unique.setdefault(key, item)
     return _distinct_stems(list(unique.values()))
+
+
+def _without_results(arguments: Sequence[str], notes: list[str]) -> list[str]:
+    """A shell's `*.wav` names what s2st wrote, too. Whoever names only that means it."""
+    journals = {folder: Journal(folder) for folder in {Path(each).parent for each in arguments}}
+    results = [
+        each for each in arguments if Path(each).name in journals[Path(each).parent].outputs()
+    ]
+    rest = [each for each in arguments if each not in results]
+    if not (results and rest):
+        return list(arguments)
+    more = f" and {len(results) - 1} more" if len(results) > 1 else ""
+    notes.append(f"passed over, since s2st wrote it: {results[0]}{more} (name it alone to have it)")
+    return rest
 
 
 def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
@@ -107,18 +122,37 @@ def _manifest(path: Path, options: InputOptions) -> Iterator[Input]:
         )
 
 
+def _stems_before(inputs: Sequence[Input]) -> dict[Input, str]:
+    """What the results of recordings are called in their folders, where there are any."""
+    journals = {folder: Journal(folder) for folder in {item.folder for item in inputs}}
+    stems: dict[Input, str] = {}
+    for item in inputs:
+        if item.path is None or item.manifest is not None:
+            continue
+        for stem in (item.path.stem, item.path.name):
+            if journals[item.folder].has_results(item.path.name, stem):
+                stems[item] = stem
+    return stems
+
+
 def _distinct_stems(inputs: list[Input]) -> list[Input]:
-    """Inputs of one stem and folder keep their extension: `a.mp3` and `a.wav`. The ids of manifests
-    stay as they are."""
-    taken = Counter((really(item.folder), item.stem) for item in inputs)
-    named = [
-        replace(item, stem=item.path.name)
-        if item.path is not None
-        and item.manifest is None
-        and taken[really(item.folder), item.stem] > 1
-        else item
+    """Inputs of one stem and folder keep their extension: `a.mp3` and `a.wav`; but what results are
+    named already stays so, whatever recordings come and go. The ids of manifests stay as they
+    are."""
+    before = _stems_before(inputs)
+    claimed = Counter(
+        (really(item.folder), item.stem)
         for item in inputs
-    ]
+        if before.get(item, item.stem) == item.stem
+    )
+    named = []
+    for item in inputs:
+        stem = before.get(item, item.stem)
+        is_free = item.path is not None and item.manifest is None and item not in before
+        if is_free and claimed[really(item.folder), item.stem] > 1:
+            assert item.path is not None
+            stem = item.path.name
+        named.append(replace(item, stem=stem))
     seen: dict[tuple[Path, str], Input] = {}
     for item in named:
         key = (really(item.folder), item.stem)

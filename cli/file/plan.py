@@ -42,7 +42,8 @@ class Assembled:
 def assemble(options: FileOptions) -> Assembled:
     """Raises a `UsageError` for what can never work, an `EngineError` for what is missing."""
     plan = _plan(options)
-    inputs = find_inputs(options.inputs, InputOptions(options.output, options.audio_root))
+    notes: list[str] = []
+    inputs = find_inputs(options.inputs, InputOptions(options.output, options.audio_root), notes)
     if plan.raw_rate_hz is not None and all(item.path is not None for item in inputs):
         raise UsageError("--rate is for raw sound on standard input.", hint="Add the input `-`.")
     if plan.trace == Path("-"):
@@ -59,7 +60,7 @@ def assemble(options: FileOptions) -> Assembled:
     used = {asked.spec.name: asked.spec for asked in planner.asked}
     for spec in used.values():
         options.engine_options.refuse_what_means_nothing(spec)
-    notes = [note for asked in planner.asked for note in asked.notes]
+    notes += [note for asked in planner.asked for note in asked.notes]
     notes += options.engine_options.notes
     notices = [spec.notice for spec in used.values() if spec.notice]
     return Assembled(plan, jobs, list(dict.fromkeys(notes)), notices)
@@ -95,6 +96,7 @@ def _plan(options: FileOptions) -> BatchPlan:
         speakers=read_voices(options.engine_options.speakers, SPEAKER),
         trace=options.trace,
         raw_rate_hz=options.raw_rate_hz,
+        keeps_changes=options.resume,
         event_records=options.json,
         verbose=is_verbose(),
     )

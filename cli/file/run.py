@@ -1,7 +1,7 @@
 """Runs `s2st file` once its options are known; gives the exit code."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,11 +10,11 @@ from audio_io.errors import S2stError, SoundFileError, UsageError
 from audio_io.paths import is_file, is_there, really
 from cli.file.command import FileOptions
 from cli.file.plan import Assembled, assemble
-from cli.file.report import Reporter
+from cli.file.report import Reporter, in_words
 from cli.terminal.signals import leave_on_signals
 from cli.terminal.verbosity import is_verbose, set_verbose
 from engine.batch.job import BatchPlan, Job
-from engine.batch.journal import Journal, Record, digest
+from engine.batch.journal import Journal, digest
 from engine.batch.translate import FileWork, abandon, remove_leftovers
 from engine.streams.run import Here, How, Processes, Ray, Streams
 from engine.streams.run import run as run_tasks
@@ -27,15 +27,14 @@ def run_file(options: FileOptions) -> int:
     """Exit code 0 when every recording was translated whole, 1 otherwise."""
     run = assemble(options)
     _check_inputs_are_safe(run)
-    finished = _finished(run) if options.resume else []
-    before = frozenset(finished)
-    waiting = [job for job in run.jobs if job not in before]
+    finished = _finished(run) if options.resume else {}
+    waiting = [job for job in run.jobs if job not in finished]
     if not options.overwrite and not options.dry_run:
         _check_nothing_exists(waiting, run.plan, resume=options.resume)
     if options.dry_run:
         _say_what_would_be_done(
             run,
-            before,
+            finished,
             overwrite=options.overwrite or options.resume,
             quiet=options.quiet,
             json=options.json,
@@ -55,8 +54,8 @@ def run_file(options: FileOptions) -> int:
             reporter.note(note)
         for notice in run.notices:
             reporter.warn(f"s2st: {notice}")
-        for job in finished:
-            reporter.finished_before(job)
+        for job, changed in finished.items():
+            reporter.finished_before(job, changed)
         for job in waiting:
             if job.refusal:
                 reporter.failed(job, S2stError(job.refusal))
@@ -133,10 +132,11 @@ def _check_nothing_exists(jobs: Sequence[Job], plan: BatchPlan, *, resume: bool)
         raise UsageError(f"'{existing[0]}'{others} already.", hint=hint)
 
 
-def _finished(run: Assembled) -> list[Job]:
-    """Jobs that an earlier run finished from the same bytes with the same options."""
+def _finished(run: Assembled) -> dict[Job, list[str]]:
+    """Jobs that an earlier run finished from the same bytes with the same options, and the names of
+    results that somebody changed since."""
     journals: dict[Path, Journal] = {}
-    finished = []
+    finished: dict[Job, list[str]] = {}
     for job in run.jobs:
         path, folder = job.input.path, job.input.folder
         if path is None or job.refusal or not is_file(path):
@@ -144,20 +144,20 @@ def _finished(run: Assembled) -> list[Job]:
         if run.plan.trace is not None and not is_there(run.plan.trace):
             continue  # it is wanted, and only running makes it
         journal = journals.setdefault(folder, Journal(folder))
-        names = {output.name: 0 for output in job.outputs(run.plan).values()}
-        if not names.keys() & journal.outputs():
+        names = {output.name for output in job.outputs(run.plan).values()}
+        if not names <= journal.outputs():
             continue
         try:
             now = digest(path)
         except SoundFileError:  # running it says so
             continue
-        if journal.finished(Record(now, job.fingerprint(run.plan), names)):
-            finished.append(job)
+        if journal.finished(now, job.fingerprint(run.plan), names):
+            finished[job] = [name for name in sorted(names) if journal.is_changed(name)]
     return finished
 
 
 def _say_what_would_be_done(
-    run: Assembled, finished: frozenset[Job], *, overwrite: bool, quiet: bool, json: bool
+    run: Assembled, finished: Mapping[Job, list[str]], *, overwrite: bool, quiet: bool, json: bool
 ) -> None:
     for note in run.notes if not quiet else ():
         print(note, file=sys.stderr)
@@ -177,7 +177,7 @@ def _say_what_would_be_done(
         elif job.refusal:
             print(f"{job.input.label}: {job.refusal}")
         elif job in finished:
-            print(f"{job.input.label}: finished before")
+            print(f"{job.input.label}: {in_words(finished[job])}")
         elif state == "exists":
             print(f"{job.input.label}: exists already: {' '.join(outputs)}")
         else:

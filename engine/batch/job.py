@@ -58,6 +58,8 @@ class BatchPlan:
     """Where every step of the engine is written down."""
     raw_rate_hz: int | None = None
     """Sample rate of raw samples on standard input; None for a file of any kind."""
+    keeps_changes: bool = False
+    """Whether an output that was there, and that somebody changed since, stays as it is."""
     event_records: bool = False
     """Whether every event is reported."""
     verbose: bool = False
@@ -116,6 +118,7 @@ class Job:
         wants_speech = WAV in plan.formats and not self.transcribes
         unspoken = [each for each in self.request.targets if not self.request.speaks(each)]
         shaping = asdict(plan) | {
+            "keeps_changes": None,
             "event_records": None,
             "verbose": None,
             "trace": None,
