@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from audio_io.errors import UsageError
-from engine.metrics.normalise import normalise
+from engine.metrics.normalise import composed, normalise
 from engine.metrics.result import ItemResult
 from engine.metrics.scores import QUALITY, sacrebleu_metric
 
@@ -106,7 +106,8 @@ def _sacrebleu(
     from sacrebleu.significance import PairedTest
 
     metric = sacrebleu_metric(name, tokenizer)
-    named: list[tuple[str, Sequence[str]]] = [("first", texts[0]), ("second", texts[1])]
+    plain = [[composed(text) for text in run] for run in texts]
+    named: list[tuple[str, Sequence[str]]] = [("first", plain[0]), ("second", plain[1])]
     test = PairedTest(named, {name: metric}, [references], "bs", SAMPLES)
     signatures, scores = test()
     (key,) = (key for key in scores if key != "System")

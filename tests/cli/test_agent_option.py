@@ -90,6 +90,23 @@ def test_options_of_an_agent_want_one(command: str, sound: Path, tmp_path: Path)
     assert "--agent-args is about an agent. Name it with --agent." in ran.err
 
 
+@pytest.mark.parametrize("command", ["file", "live --input"])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--engine", "cascade"), "--engine and --agent each name what to run."),
+        (("--vad", "silero"), "--vad means nothing to a SimulEval agent."),
+        (("--min-confidence", 0.5), "--min-confidence means nothing to a SimulEval agent."),
+    ],
+)
+def test_what_is_an_engines_is_refused_beside_an_agent(
+    command: str, words: tuple[object, ...], said: str, sound: Path
+) -> None:
+    ran = inside(*command.split(), sound, "--agent", COUNTER, *words)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+
+
 def test_quotes_that_do_not_end_are_named(sound: Path) -> None:
     ran = inside("file", sound, "--agent", COUNTER, "--agent-args", "--unit 'minute")
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,17 @@ MANIFEST = DATA / "few.tsv"
 M4T = ("--engine", "m4t", "--model-dir", DATA / "m4t")
 AGENTS = DATA / "agents"
 QUIET = ("--quiet",)
+ECHO = """from simuleval.agents import SpeechToTextAgent
+from simuleval.agents.actions import ReadAction, WriteAction
+from simuleval.utils import entrypoint
+
+@entrypoint
+class Says(SpeechToTextAgent):
+    def policy(self, states=None):
+        states = states or self.states
+        return WriteAction({text!r}, True) if states.source_finished else ReadAction()
+"""
+"""An agent that says one thing at the end."""
 
 
 def scores(ran: Ran) -> dict[str, float | None]:
@@ -430,6 +442,21 @@ BAD = [
     (["--data-file", "good.tsv", "--engine", "cascade", "--agent", "x.py"], "Give one of them"),
     (["--data-file", "marks.tsv", "--task", "asr"], "line 2: column 'src_text' holds no words"),
     (["--compare", "a", "b", "-o", "c"], "runs nothing"),
+    (["--compare", "a", "b", "--tgt", "spa"], "no more. Leave out --tgt."),
+    (["--compare", "a", "b", "--beams", 2], "Leave out --beams."),
+    (["--data-file", "good.tsv", "--target", "short.txt"], "--target is the references of Simul"),
+    (["--source", "list.txt", "--audio-root", "."], "--audio-root-dir is of a tsv"),
+    (["--source", "list.txt", "--ref-field", "x"], "--ref-field is a column of a tsv"),
+    (["--source", "list.txt", "--target", "last.txt"], "last.txt, line 2: the reference is empty"),
+    (["--source", "gap.txt"], "gap.txt, line 2 is empty"),
+    (["--source", "far.txt"], "line 1: the recording 'far.wav' is not there. Paths start where"),
+    (["--data-file", "good.tsv", "--asr-model", "tiny"], "--asr-model is for ASR_BLEU"),
+    (
+        ["--data-file", "good.tsv", "--engine", "cascade", "--device", "cpu"],
+        "--device means nothing",
+    ),
+    (["--data-file", "good.tsv", "--agent", "x.py", "--vad", "silero"], "--vad means nothing to a"),
+    (["--data-file", "good.tsv", "--agent", "x.py", "--policy", "file"], "--policy means nothing"),
     (["--data-file", "good.tsv", "--agent-args", "--x"], "is about an agent"),
     (["--data-file", "good.tsv", "--agent", "gone.py"], "no agent file"),
     (["--data-file", "good.tsv", "--start-index", 7], "They go from 0 to 0"),
@@ -460,6 +487,9 @@ def test_what_cannot_be_is_one_clear_line(
     Path("marks.tsv").write_text("audio\tsrc_text\na.wav\t...\n")
     Path("list.txt").write_text("a.wav\na.wav\n")
     Path("short.txt").write_text("uno\n")
+    Path("last.txt").write_text("uno\n\n")
+    Path("gap.txt").write_text("a.wav\n\na.wav\n")
+    Path("far.txt").write_text("far.wav\n")
 
     ran = inside("evaluate", *words)
 
@@ -468,6 +498,25 @@ def test_what_cannot_be_is_one_clear_line(
     (complaint,) = ran.complaints
     assert says in complaint
     assert "Traceback" not in ran.err
+
+
+def test_letters_and_their_accents_apart_are_the_same_text(tmp_path: Path) -> None:
+    """An agent, and a list, that write NFD; the list names its recordings as they lie beside it."""
+    soundfile.write(tmp_path / "a.wav", np.zeros(16_000), 16_000)
+    said = "mañana iré a la montaña más alta"
+    apart = unicodedata.normalize("NFD", said)
+    (tmp_path / "list.txt").write_text("a.wav\n")
+    (tmp_path / "agent.py").write_text(ECHO.format(text=apart))
+    for text, notes in ((apart, 1), (said, 0)):
+        (tmp_path / "said.txt").write_text(f"{text}\n")
+        ran = inside(
+            *("evaluate", "--source", tmp_path / "list.txt", "--target", tmp_path / "said.txt"),
+            *("--agent", tmp_path / "agent.py", "--json"),
+        )
+        assert scores(ran)["BLEU"] == pytest.approx(100.0)
+        assert scores(ran)["chrF"] == pytest.approx(100.0)
+        assert "text composed (NFC)" in ran.out
+        assert ran.err.count("accents apart (NFD): they are scored as NFC") == notes
 
 
 def test_quotes_in_a_reference_are_letters(noise: Path, tmp_path: Path) -> None:
