@@ -79,6 +79,11 @@ def _plan(options: FileOptions) -> BatchPlan:
         if "mix_original_db" in options.given:
             raise UsageError("--mix-original needs the format wav.", hint="Add it to --format.")
         mix_db = None
+    if "timeline" in options.given and options.timeline and WAV not in options.formats:
+        raise UsageError("--timeline places speech.", hint="Add wav to --format.")
+    shows_partials = "jsonl" in options.formats or options.json
+    if "partials" in options.given and options.partials and not shows_partials:
+        raise UsageError("--partials go into jsonl and --json.", hint="Add jsonl to --format.")
     timeline = (options.timeline or mix_db is not None) and WAV in options.formats
     if timeline:
         _require_stretch()
@@ -87,7 +92,7 @@ def _plan(options: FileOptions) -> BatchPlan:
         timeline=timeline,
         mix_original_db=mix_db,
         min_confidence=options.min_confidence,
-        partials=options.partials and ("jsonl" in options.formats or options.json),
+        partials=options.partials and shows_partials,
         load_options=options.engine_options.load_options(options.voice_detector, options.agent),
         policy_values={
             **options.engine_options.policy,

@@ -53,7 +53,7 @@ def run_file(options: FileOptions) -> int:
         for note in run.notes:
             reporter.note(note)
         for notice in run.notices:
-            reporter.warn(f"s2st: {notice}")
+            reporter.note(f"s2st: {notice}")
         for job, changed in finished.items():
             reporter.finished_before(job, changed)
         for job in waiting:

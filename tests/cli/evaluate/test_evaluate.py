@@ -30,6 +30,11 @@ class Says(SpeechToTextAgent):
         return WriteAction({text!r}, True) if states.source_finished else ReadAction()
 """
 """An agent that says one thing at the end."""
+TAKES_WAIT = """    @staticmethod
+    def add_args(parser):
+        parser.add_argument("--wait-k", type=int, required=True)
+
+"""
 
 
 def scores(ran: Ran) -> dict[str, float | None]:
@@ -189,6 +194,31 @@ def test_a_killed_run_goes_on_where_it_stopped(once: Path, tmp_path: Path) -> No
 
 def _lines(folder: Path) -> int:
     return (folder / "results.jsonl").read_text().count("\n")
+
+
+def test_a_sweep_spells_an_agents_option_either_way(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(16_000), 16_000)
+    (tmp_path / "t.tsv").write_text("audio\ttgt_text\na.wav\tuno\n")
+    agent = ECHO.format(text="uno").replace("    def policy", TAKES_WAIT + "    def policy")
+    (tmp_path / "agent.py").write_text(agent)
+    for name in ("wait_k", "wait-k"):
+        words = ("evaluate", "--data-file", tmp_path / "t.tsv", "--agent", tmp_path / "agent.py")
+        ran = inside(*words, "--sweep", f"{name}=1,3", "--json", *QUIET)
+        assert ran.code == 0, ran.err
+        settings = [json.loads(line)["setting"] for line in ran.out.splitlines()]
+        assert settings == [f"{name}=1", f"{name}=3"]
+
+
+def test_runs_over_other_references_are_told_apart(tmp_path: Path) -> None:
+    folders = []
+    for number, text in enumerate(("uno", "one")):
+        manifest = folder_of(tmp_path, "same")
+        manifest.write_text(manifest.read_text().replace("1 second", text))
+        folders.append(tmp_path / str(number))
+        assert inside("evaluate", "--data-file", manifest, *COUNT, "-o", folders[-1]).code == 0
+    ran = inside("evaluate", "--compare", *folders)
+    assert ran.code == 2
+    assert "compare 'same' with other references: 'uno' in A, 'one' in B." in ran.err
 
 
 def test_a_killed_workers_items_run_again(once: Path, tmp_path: Path) -> None:
@@ -465,6 +495,17 @@ BAD = [
     (["--data-file", "good.tsv", "-o", "good.tsv"], "cannot be made"),
     (["--data-file", "good.tsv", "-o", "."], "which is not of an evaluation"),
     (["--compare", "a", "b"], "holds no finished evaluation"),
+    (
+        ["--data-file", "good.tsv", *M4T, "--device", "banjo"],
+        "'banjo' is no device. There is: auto",
+    ),
+    (["--data-file", "good.tsv", *M4T, "--dtype", "fp7"], "'fp7' is no number format."),
+    (["--data-file", "good.tsv", *M4T, "--vad", "nope"], "No voice detector is called 'nope'"),
+    (["--data-file", "good.tsv", "--no-vad"], "has to find. Leave out --no-vad."),
+    (
+        ["--data-file", "good.tsv", *M4T, "--mode", "chunked", "--overlap", -1],
+        "an overlap is no less than 0, and not -1 s",
+    ),
     (["--source", "list.txt", "--target", "short.txt"], "has 2 lines and"),
     (["--data-file", "pairs.tsv"], "several languages in column 'tgt_lang': cat, spa"),
 ]
