@@ -2,6 +2,7 @@
 
 import glob
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,10 +12,9 @@ from audio_io.errors import UsageError
 from audio_io.manifest import read_manifest
 from audio_io.paths import is_folder, is_there, really
 from audio_io.suffixes import SOUND_SUFFIXES
+from engine.batch.descriptors import STDIN, descriptor_of
 from engine.batch.job import Input
 from engine.batch.journal import Journal
-
-STDIN = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,9 @@ def _without_results(arguments: Sequence[str], notes: list[str]) -> list[str]:
 
 
 def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
-    if argument == STDIN:
-        yield Input(None, "standard input", options.output or Path(), "stdin")
+    if (number := descriptor_of(argument)) is not None:
+        label, stem = (argument, f"fd{number}") if number != STDIN else ("standard input", "stdin")
+        yield Input(None, label, options.output or Path(), stem, descriptor=number)
         return
     if not argument:
         raise UsageError("An input is empty.", hint="Name a file, a folder, or - for a pipe.")
@@ -74,7 +75,17 @@ def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
         yield from _globbed(argument, [Path(match) for match in matches], options)
     else:
         # One that does not exist fails later by itself, and does not stop the others.
-        yield Input(path, argument, options.output or path.parent, path.stem)
+        yield Input(path, argument, options.output or _beside(path), path.stem)
+
+
+def _beside(path: Path) -> Path:
+    """Where results go. Those of a device go where the program runs: `/dev` is no folder for
+    files."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return path.parent
+    return Path() if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else path.parent
 
 
 def _globbed(pattern: str, matches: list[Path], options: InputOptions) -> Iterator[Input]:

@@ -22,7 +22,7 @@ class Input:
     """One recording to translate."""
 
     path: Path | None
-    """None for standard input."""
+    """None for what this process has open already, such as standard input."""
     label: str
     """What the user calls it."""
     folder: Path
@@ -34,6 +34,8 @@ class Input:
     target: str | None = None
     manifest: Path | None = None
     """The manifest that lists it."""
+    descriptor: int = 0
+    """What is open already; 0 is standard input."""
 
 
 @dataclass(frozen=True, slots=True)

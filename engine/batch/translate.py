@@ -1,7 +1,6 @@
 """One recording through an engine: its outputs appear whole, or not at all."""
 
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from audio_io.errors import OutputError, S2stError, SoundFileError, system_said
+from audio_io.errors import OutputError, S2stError, system_said
 from audio_io.paths import fitting, is_file, is_there
 from audio_io.ports import AudioSource
 from audio_io.recording import open_pipe, open_recording
@@ -17,6 +16,7 @@ from audio_io.tee import RecordedSource
 from audio_io.wav import WavFile
 from audio_io.whole_file import WholeFile, remove_own_part, remove_stale_parts
 from engine.agent import Agent
+from engine.batch.descriptors import file_behind, open_descriptor
 from engine.batch.job import WAV, BatchPlan, Job
 from engine.batch.journal import NEVER_FINISHED, Journal, Record, digest
 from engine.events import (
@@ -215,11 +215,13 @@ class Translator:
         return engine
 
     def _open(self, job: Job, spec: EngineSpec) -> AudioSource:
-        if job.input.path is None:
-            if sys.stdin is None:
-                raise SoundFileError("Standard input is closed.", hint="Pipe a recording into it.")
-            return open_pipe(sys.stdin.buffer, spec.input_rate_hz, self._plan.raw_rate_hz)
-        return open_recording(job.input.path, spec.input_rate_hz, spec.file_block_ms)
+        if job.input.path is not None:
+            return open_recording(job.input.path, spec.input_rate_hz, spec.file_block_ms)
+        stream = open_descriptor(job.input.descriptor, job.input.label)
+        raw_rate_hz = self._plan.raw_rate_hz
+        if raw_rate_hz is None and (path := file_behind(stream)) is not None:
+            return open_recording(path, spec.input_rate_hz, spec.file_block_ms)
+        return open_pipe(stream, spec.input_rate_hz, raw_rate_hz, name=job.input.label)
 
 
 class _Outputs:
