@@ -1,7 +1,6 @@
 """Runs `s2st file` once its options are known; gives the exit code."""
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,8 +8,9 @@ from pathlib import Path
 from audio_io.errors import S2stError, SoundFileError, UsageError
 from audio_io.paths import is_file, is_there, really
 from cli.file.command import FileOptions
+from cli.file.foreseen import foresee, show
 from cli.file.plan import Assembled, assemble
-from cli.file.report import Reporter, in_words
+from cli.file.report import Reporter
 from cli.terminal.signals import leave_on_signals
 from cli.terminal.verbosity import is_verbose, set_verbose
 from engine.batch.job import BatchPlan, Job
@@ -18,7 +18,6 @@ from engine.batch.journal import Journal, digest
 from engine.batch.translate import FileWork, abandon, remove_leftovers
 from engine.streams.run import Here, How, Processes, Ray, Streams
 from engine.streams.run import run as run_tasks
-from engine.text.records import as_line
 
 OK, FAILED = 0, 1
 
@@ -29,17 +28,13 @@ def run_file(options: FileOptions) -> int:
     _check_inputs_are_safe(run)
     finished = _finished(run) if options.resume else {}
     waiting = [job for job in run.jobs if job not in finished]
-    if not options.overwrite and not options.dry_run:
-        _check_nothing_exists(waiting, run.plan, resume=options.resume)
+    existing = [] if options.overwrite else _existing(waiting, run.plan, resume=options.resume)
     if options.dry_run:
-        _say_what_would_be_done(
-            run,
-            finished,
-            overwrite=options.overwrite or options.resume,
-            quiet=options.quiet,
-            json=options.json,
-        )
-        return OK
+        foreseen = foresee(run, finished, existing)
+        show(run, foreseen, quiet=options.quiet, json=options.json)
+        _refuse(existing, resume=options.resume)
+        return FAILED if any(each.error for each in foreseen) else OK
+    _refuse(existing, resume=options.resume)
     leave_on_signals()
     reporter = Reporter(
         run.plan,
@@ -117,17 +112,23 @@ def _check_inputs_are_safe(run: Assembled) -> None:
                 raise UsageError(f"--trace '{run.plan.trace}' is the name of a result.")
 
 
-def _check_nothing_exists(jobs: Sequence[Job], plan: BatchPlan, *, resume: bool) -> None:
-    """Refuse to replace what is there; with `resume`, what s2st did not write itself."""
+def _existing(jobs: Sequence[Job], plan: BatchPlan, *, resume: bool) -> list[Path]:
+    """What is in the way of results; with `resume`, what s2st did not write itself."""
     existing = [path for job in jobs for path in job.outputs(plan).values() if is_there(path)]
-    if plan.trace is not None and is_there(plan.trace) and jobs and not resume:
-        existing.append(plan.trace)
-    hint = "--resume goes on with what is not finished, --overwrite replaces all."
     if resume:
         ours = {folder: Journal(folder).outputs() for folder in {path.parent for path in existing}}
-        existing = [path for path in existing if path.name not in ours[path.parent]]
-        hint = "s2st has no record of writing it. --overwrite replaces it."
+        return [path for path in existing if path.name not in ours[path.parent]]
+    if plan.trace is not None and is_there(plan.trace) and jobs:
+        existing.append(plan.trace)
+    return existing
+
+
+def _refuse(existing: Sequence[Path], *, resume: bool) -> None:
+    """Raise a `UsageError` where something would be replaced that nobody said may be."""
     if existing:
+        hint = "--resume goes on with what is not finished, --overwrite replaces all."
+        if resume:
+            hint = "s2st has no record of writing it. --overwrite replaces it."
         others = f" and {len(existing) - 1} more exist" if len(existing) > 1 else " exists"
         raise UsageError(f"'{existing[0]}'{others} already.", hint=hint)
 
@@ -154,31 +155,3 @@ def _finished(run: Assembled) -> dict[Job, list[str]]:
         if journal.finished(now, job.fingerprint(run.plan), names):
             finished[job] = [name for name in sorted(names) if journal.is_changed(name)]
     return finished
-
-
-def _say_what_would_be_done(
-    run: Assembled, finished: Mapping[Job, list[str]], *, overwrite: bool, quiet: bool, json: bool
-) -> None:
-    for note in run.notes if not quiet else ():
-        print(note, file=sys.stderr)
-    for job in run.jobs:
-        outputs = [str(path) for path in job.outputs(run.plan).values()]
-        exists = not overwrite and any(is_there(path) for path in job.outputs(run.plan).values())
-        state = "to do"
-        if job.refusal:
-            state = "refused"
-        elif job in finished:
-            state = "finished"
-        elif exists:
-            state = "exists"
-        if json:
-            record = {"type": "plan", "input": job.input.label, "state": state, "outputs": outputs}
-            print(as_line(record))
-        elif job.refusal:
-            print(f"{job.input.label}: {job.refusal}")
-        elif job in finished:
-            print(f"{job.input.label}: {in_words(finished[job])}")
-        elif state == "exists":
-            print(f"{job.input.label}: exists already: {' '.join(outputs)}")
-        else:
-            print(f"{job.input.label} -> {' '.join(outputs)}")

@@ -72,7 +72,7 @@ def test_a_row_that_cannot_be_done_is_refused_alone(manifest: Path) -> None:
     manifest.write_bytes(columns(*rows))
     ran = inside("file", manifest, "--dry-run", "--json")
     states = [json.loads(line)["state"] for line in ran.out.splitlines()]
-    assert (ran.code, states) == (0, ["refused", "to do"])
+    assert (ran.code, states) == (1, ["refused", "to do"])
 
 
 @pytest.mark.parametrize(
