@@ -114,8 +114,9 @@ def rm(name: Name, yes: Yes = False) -> None:
     """Delete a model, and what was fetched of it."""
     from engine.models import store
 
+    folder = store.removable(name)
     if not yes:
-        _ask(f"Delete the model '{name}' in {store.models_folder()}?", "to delete it")
+        _ask(f"Delete the model '{name}' in {folder}?", "to delete it")
     print(f"Deleted: {store.remove(name)}", file=sys.stderr)
 
 

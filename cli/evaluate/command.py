@@ -288,6 +288,8 @@ class EvaluateOptions:
         typer.Option("--quiet", "-q", help="Only scores and warnings.", rich_help_panel=RESULTS),
     ] = False
     json: Json = False
+    given: frozenset[str] = frozenset()
+    """What the command line gave."""
 
 
 def evaluate(options: EvaluateOptions) -> None:
@@ -296,8 +298,11 @@ def evaluate(options: EvaluateOptions) -> None:
 
     require_packages()
     if options.compare is not None:
-        if options.data_file or options.sources or options.output:
-            raise UsageError("--compare runs nothing: it takes two finished outputs and no more.")
+        if others := options.given - {"compare", "json", "quiet"}:
+            raise UsageError(
+                "--compare runs nothing: it takes two finished outputs and no more.",
+                hint=f"Leave out ⟦{min(others).removeprefix('policy_')}⟧.",
+            )
         from cli.evaluate.compare import run_compare
 
         raise typer.Exit(run_compare(*options.compare, json=options.json))

@@ -31,8 +31,8 @@ class EvaluateView:
         if not self._plan.options.quiet:
             for note in self._plan.notes:
                 print(note, file=sys.stderr)
-        for notice in self._plan.notices:
-            print(f"s2st: {notice}", file=sys.stderr)
+            for notice in self._plan.notices:
+                print(f"s2st: {notice}", file=sys.stderr)
         if sys.stderr.isatty() and not self._plan.options.quiet and self._to_do:
             self._bar = _Bar(self._to_do)
         return self

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +13,10 @@ from audio_io.manifest import ManifestRow, read_manifest
 from audio_io.paths import is_folder, is_there, really
 from audio_io.sound_choice import SoundChoice
 from audio_io.suffixes import SOUND_SUFFIXES
+from engine.batch.descriptors import STDIN, descriptor_of
 from engine.batch.job import Input
 from engine.batch.journal import Journal
 from engine.hearing.which_sound import sound_choice
-
-STDIN = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,11 @@ class InputOptions:
     """Folder that the audio paths of manifests start at and stay in."""
 
 
-def find_inputs(arguments: Sequence[str], options: InputOptions) -> list[Input]:
-    """All recordings, in the order named, none twice, no two with the same output names."""
+def find_inputs(arguments: Sequence[str], options: InputOptions, notes: list[str]) -> list[Input]:
+    """All recordings, in the order named, none twice, no two with the same output names. What is
+    worth knowing of them is added to the notes."""
     found: list[Input] = []
-    for argument in arguments:
+    for argument in _without_results(arguments, notes):
         found.extend(_expand(argument, options))
     unique: dict[tuple[object, ...], Input] = {}
     for item in found:  # one recording named twice is one, unless its results are others
@@ -40,9 +41,24 @@ def find_inputs(arguments: Sequence[str], options: InputOptions) -> list[Input]:
     return _distinct_stems(list(unique.values()))
 
 
+def _without_results(arguments: Sequence[str], notes: list[str]) -> list[str]:
+    """A shell's `*.wav` names what s2st wrote, too. Whoever names only that means it."""
+    journals = {folder: Journal(folder) for folder in {Path(each).parent for each in arguments}}
+    results = [
+        each for each in arguments if Path(each).name in journals[Path(each).parent].outputs()
+    ]
+    rest = [each for each in arguments if each not in results]
+    if not (results and rest):
+        return list(arguments)
+    more = f" and {len(results) - 1} more" if len(results) > 1 else ""
+    notes.append(f"passed over, since s2st wrote it: {results[0]}{more} (name it alone to have it)")
+    return rest
+
+
 def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
-    if argument == STDIN:
-        yield Input(None, "standard input", options.output or Path(), "stdin")
+    if (number := descriptor_of(argument)) is not None:
+        label, stem = (argument, f"fd{number}") if number != STDIN else ("standard input", "stdin")
+        yield Input(None, label, options.output or Path(), stem, descriptor=number)
         return
     if not argument:
         raise UsageError("An input is empty.", hint="Name a file, a folder, or - for a pipe.")
@@ -61,7 +77,17 @@ def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
         yield from _globbed(argument, [Path(match) for match in matches], options)
     else:
         # One that does not exist fails later by itself, and does not stop the others.
-        yield Input(path, argument, options.output or path.parent, path.stem)
+        yield Input(path, argument, options.output or _beside(path), path.stem)
+
+
+def _beside(path: Path) -> Path:
+    """Where results go. Those of a device go where the program runs: `/dev` is no folder for
+    files."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return path.parent
+    return Path() if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else path.parent
 
 
 def _globbed(pattern: str, matches: list[Path], options: InputOptions) -> Iterator[Input]:
@@ -117,18 +143,37 @@ def _sound(row: ManifestRow) -> SoundChoice:
         raise ManifestError(f"Line {row.line_number} ({row.id}): {error}") from error
 
 
+def _stems_before(inputs: Sequence[Input]) -> dict[Input, str]:
+    """What the results of recordings are called in their folders, where there are any."""
+    journals = {folder: Journal(folder) for folder in {item.folder for item in inputs}}
+    stems: dict[Input, str] = {}
+    for item in inputs:
+        if item.path is None or item.manifest is not None:
+            continue
+        for stem in (item.path.stem, item.path.name):
+            if journals[item.folder].has_results(item.path.name, stem):
+                stems[item] = stem
+    return stems
+
+
 def _distinct_stems(inputs: list[Input]) -> list[Input]:
-    """Inputs of one stem and folder keep their extension: `a.mp3` and `a.wav`. The ids of manifests
-    stay as they are."""
-    taken = Counter((really(item.folder), item.stem) for item in inputs)
-    named = [
-        replace(item, stem=item.path.name)
-        if item.path is not None
-        and item.manifest is None
-        and taken[really(item.folder), item.stem] > 1
-        else item
+    """Inputs of one stem and folder keep their extension: `a.mp3` and `a.wav`; but what results are
+    named already stays so, whatever recordings come and go. The ids of manifests stay as they
+    are."""
+    before = _stems_before(inputs)
+    claimed = Counter(
+        (really(item.folder), item.stem)
         for item in inputs
-    ]
+        if before.get(item, item.stem) == item.stem
+    )
+    named = []
+    for item in inputs:
+        stem = before.get(item, item.stem)
+        is_free = item.path is not None and item.manifest is None and item not in before
+        if is_free and claimed[really(item.folder), item.stem] > 1:
+            assert item.path is not None
+            stem = item.path.name
+        named.append(replace(item, stem=stem))
     seen: dict[tuple[Path, str], Input] = {}
     for item in named:
         key = (really(item.folder), item.stem)

@@ -43,7 +43,8 @@ class Assembled:
 def assemble(options: FileOptions) -> Assembled:
     """Raises a `UsageError` for what can never work, an `EngineError` for what is missing."""
     plan = _plan(options)
-    inputs = find_inputs(options.inputs, InputOptions(options.output, options.audio_root))
+    notes: list[str] = []
+    inputs = find_inputs(options.inputs, InputOptions(options.output, options.audio_root), notes)
     sound = sound_choice(options.sound.track, options.sound.channel)
     inputs = [replace(item, sound=sound.over(item.sound)) for item in inputs]
     if plan.raw_rate_hz is not None and all(item.path is not None for item in inputs):
@@ -62,7 +63,7 @@ def assemble(options: FileOptions) -> Assembled:
     used = {asked.spec.name: asked.spec for asked in planner.asked}
     for spec in used.values():
         options.engine_options.refuse_what_means_nothing(spec)
-    notes = [note for asked in planner.asked for note in asked.notes]
+    notes += [note for asked in planner.asked for note in asked.notes]
     notes += options.engine_options.notes
     notices = [spec.notice for spec in used.values() if spec.notice]
     return Assembled(plan, jobs, list(dict.fromkeys(notes)), notices)
@@ -81,6 +82,11 @@ def _plan(options: FileOptions) -> BatchPlan:
         if "mix_original_db" in options.given:
             raise UsageError("--mix-original needs the format wav.", hint="Add it to --format.")
         mix_db = None
+    if "timeline" in options.given and options.timeline and WAV not in options.formats:
+        raise UsageError("--timeline places speech.", hint="Add wav to --format.")
+    shows_partials = "jsonl" in options.formats or options.json
+    if "partials" in options.given and options.partials and not shows_partials:
+        raise UsageError("--partials go into jsonl and --json.", hint="Add jsonl to --format.")
     timeline = (options.timeline or mix_db is not None) and WAV in options.formats
     if timeline:
         _require_stretch()
@@ -89,7 +95,7 @@ def _plan(options: FileOptions) -> BatchPlan:
         timeline=timeline,
         mix_original_db=mix_db,
         min_confidence=options.min_confidence,
-        partials=options.partials and ("jsonl" in options.formats or options.json),
+        partials=options.partials and shows_partials,
         load_options=options.engine_options.load_options(options.voice_detector, options.agent),
         policy_values={
             **options.engine_options.policy,
@@ -98,6 +104,7 @@ def _plan(options: FileOptions) -> BatchPlan:
         speakers=read_voices(options.engine_options.speakers, SPEAKER),
         trace=options.trace,
         raw_rate_hz=options.raw_rate_hz,
+        keeps_changes=options.resume,
         event_records=options.json,
         verbose=is_verbose(),
     )

@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 from audio_io.errors import S2stError, SoundFileError, system_said
@@ -79,15 +80,20 @@ class Reporter:
         if outcome.lost:
             self.failures += 1
             self.warn(f"{label}: {told_of_losses(outcome.lost)}. The rest was translated.")
+        for path in outcome.kept:
+            self.warn(
+                f"{label}: {path} was changed since s2st wrote it, and is kept as it is. "
+                "--overwrite replaces it."
+            )
         if not outcome.utterances:
             self.warn(f"{label}: no speech was found in {outcome.heard_s:.1f} s of sound.")
         self.note(f"{label}: {self._summary(job, outcome)}")
         heard_s, elapsed_s = round(outcome.heard_s, 3), round(outcome.elapsed_s, 3)
         self._record(job, "file_done", {"heard_s": heard_s, "elapsed_s": elapsed_s})
 
-    def finished_before(self, job: Job) -> None:
-        """An earlier run made its outputs."""
-        self.note(f"{job.input.label}: finished before")
+    def finished_before(self, job: Job, changed: Sequence[str]) -> None:
+        """An earlier run made its outputs, some of which somebody changed since."""
+        self.note(f"{job.input.label}: {in_words(changed)}")
         self._record(job, "file_finished_before", {})
 
     def failed(self, job: Job, error: BaseException) -> None:
@@ -162,6 +168,14 @@ class Reporter:
                     f"s2st: standard output cannot be written ({error.strerror}). "
                     "The files are written nevertheless."
                 )
+
+
+def in_words(changed: Sequence[str]) -> str:
+    """What is said of a recording that was finished before. Some results may be `changed`."""
+    if not changed:
+        return "finished before"
+    are = "was" if len(changed) == 1 else "were"
+    return f"finished before; {' '.join(changed)} {are} changed since, and kept"
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from audio_io.errors import UsageError
+from audio_io.paths import is_folder
 from cli.options.declared import PolicyOption, Settings
 from cli.options.shared import AgentOptions
 from engine.registry import BUILT_IN, EngineSpec, LoadOptions, engines
@@ -21,6 +22,10 @@ COMPILING = "--compile: the first steps take minutes"
 NOT_THE_REFERENCE = "--encoder-window: this is not the reference's model; what it writes may differ"
 ABOUT_WEIGHTS = frozenset({"model_dir", "device", "dtype", "compiled"})
 """Those that mean nothing to an engine without weights."""
+NOT_BESIDE_AN_AGENT = frozenset(
+    {"voice_detector", "no_vad", "min_confidence", "speakers", "policy"}
+)
+"""Those of engines that no agent is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,9 @@ class EngineOptions:
 
     def load_options(self, voice_detector: str, agent: AgentOptions) -> LoadOptions:
         """What the engine is told when it is loaded. Raises a `UsageError`."""
-        if self.model_dir is not None and not self.model_dir.is_dir():
+        if agent.agent is not None:
+            self._refuse_beside_an_agent()
+        if self.model_dir is not None and not is_folder(self.model_dir):
             raise UsageError(f"The model folder '{self.model_dir}' does not exist.")
         return LoadOptions(
             voice_detector="none" if self.no_vad else voice_detector,
@@ -98,6 +105,17 @@ class EngineOptions:
             dtype=self.dtype,
             compiled=self.compiled,
         )
+
+    def _refuse_beside_an_agent(self) -> None:
+        if "engine" in self.given:
+            raise UsageError(
+                "--engine and --agent each name what to run.", hint="Give one of them."
+            )
+        if asked := NOT_BESIDE_AN_AGENT & self.given:
+            raise UsageError(
+                f"⟦{min(asked)}⟧ means nothing to a SimulEval agent.",
+                hint="What it takes goes into --agent-args.",
+            )
 
     @property
     def notes(self) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audio_io.errors import UsageError
+from audio_io.paths import is_file
 from cli.options.declared import Key, MayBePath
 
 if TYPE_CHECKING:
@@ -193,7 +194,10 @@ class AgentOptions:
             words = tuple(shlex.split(self.agent_args))
         except ValueError as error:
             raise UsageError(f"--agent-args cannot be understood: {error}.") from error
-        return ForeignAgentConfig(self.agent, words, self.agent_class, self.agent_python, log=log)
+        config = ForeignAgentConfig(self.agent, words, self.agent_class, self.agent_python, log=log)
+        if config.is_file and not is_file(Path(self.agent)):
+            raise UsageError(f"There is no agent file '{self.agent}'.", hint="Check the name.")
+        return config
 
     def _check_nothing_else(self) -> None:
         for given, name in (

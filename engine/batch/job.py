@@ -23,7 +23,7 @@ class Input:
     """One recording to translate."""
 
     path: Path | None
-    """None for standard input."""
+    """None for what this process has open already, such as standard input."""
     label: str
     """What the user calls it."""
     folder: Path
@@ -37,6 +37,8 @@ class Input:
     """The manifest that lists it."""
     sound: SoundChoice = ANY_SOUND
     """Which of its sounds is heard."""
+    descriptor: int = 0
+    """What is open already; 0 is standard input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class BatchPlan:
     """Where every step of the engine is written down."""
     raw_rate_hz: int | None = None
     """Sample rate of raw samples on standard input; None for a file of any kind."""
+    keeps_changes: bool = False
+    """Whether an output that was there, and that somebody changed since, stays as it is."""
     event_records: bool = False
     """Whether every event is reported."""
     verbose: bool = False
@@ -119,6 +123,7 @@ class Job:
         wants_speech = WAV in plan.formats and not self.transcribes
         unspoken = [each for each in self.request.targets if not self.request.speaks(each)]
         shaping = asdict(plan) | {
+            "keeps_changes": None,
             "event_records": None,
             "verbose": None,
             "trace": None,

@@ -1,22 +1,22 @@
 """One recording through an engine: its outputs appear whole, or not at all."""
 
 import contextlib
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from audio_io.errors import OutputError, S2stError, SoundFileError, system_said
-from audio_io.paths import fitting, is_file
+from audio_io.errors import OutputError, S2stError, system_said
+from audio_io.paths import fitting, is_file, is_there
 from audio_io.ports import AudioSource
 from audio_io.recordings.recording import Recording, open_pipe, open_recording
 from audio_io.tee import RecordedSource
 from audio_io.wav import WavFile
 from audio_io.whole_file import WholeFile, remove_own_part, remove_stale_parts
 from engine.agent import Agent
+from engine.batch.descriptors import file_behind, open_descriptor
 from engine.batch.job import WAV, BatchPlan, Job
 from engine.batch.journal import NEVER_FINISHED, Journal, Record, digest
 from engine.events import (
@@ -57,6 +57,8 @@ class Outcome:
     taken: str = ""
     """Which of several sounds was heard; empty where there was nothing to choose."""
     lost: list[AudioLost] = field(default_factory=list)
+    kept: list[Path] = field(default_factory=list)
+    """Outputs that were not replaced: somebody had changed them."""
     lag_s: float = 0.0
     """With a timeline: the most that speech ended later than its source."""
 
@@ -180,19 +182,28 @@ class Translator:
             )
             session.run()
             outputs.complete()
+            made = outputs.digests()
+            outcome.kept = self._changed(job.input.folder, made)
             journal, fingerprint = Journal(job.input.folder), job.fingerprint(self._plan)
+            recording = path.name if path is not None else ""
             # From now on the names count as ours, even if we are killed before the last is there.
-            names = dict.fromkeys((path.name for path in outputs.paths), 0)
-            journal.add(Record(NEVER_FINISHED, fingerprint, names))
-            outputs.put_in_place()
+            journal.add(Record(NEVER_FINISHED, fingerprint, made, recording))
+            outputs.put_in_place(outcome.kept)
             if outcome.lost:
                 input_digest = NEVER_FINISHED
-            sizes = {path.name: path.stat().st_size for path in outputs.paths}
-            journal.add(Record(input_digest, fingerprint, sizes))
+            journal.add(Record(input_digest, fingerprint, made, recording))
         outcome.heard_s = session.heard_s
         outcome.taken = source.taken
         outcome.elapsed_s = time.monotonic() - started_s
         return outcome
+
+    def _changed(self, folder: Path, names: Iterable[str]) -> list[Path]:
+        """Those of these files that somebody changed, where they are to stay."""
+        there = [name for name in names if self._plan.keeps_changes and is_there(folder / name)]
+        if not there:
+            return []
+        journal = Journal(folder)
+        return [folder / name for name in there if journal.is_changed(name)]
 
     def _engine(self, job: Job) -> "_Engine":
         if job.engine not in self._engines:
@@ -209,18 +220,14 @@ class Translator:
         return engine
 
     def _open(self, job: Job, spec: EngineSpec) -> Recording:
-        if job.input.path is None:
-            if sys.stdin is None:
-                raise SoundFileError("Standard input is closed.", hint="Pipe a recording into it.")
-            return open_pipe(
-                sys.stdin.buffer,
-                spec.input_rate_hz,
-                self._plan.raw_rate_hz,
-                choice=job.input.sound,
-            )
-        return open_recording(
-            job.input.path, spec.input_rate_hz, spec.file_block_ms, job.input.sound
-        )
+        sound, rate_hz = job.input.sound, spec.input_rate_hz
+        if job.input.path is not None:
+            return open_recording(job.input.path, rate_hz, spec.file_block_ms, sound)
+        stream = open_descriptor(job.input.descriptor, job.input.label)
+        raw_rate_hz = self._plan.raw_rate_hz
+        if raw_rate_hz is None and (path := file_behind(stream)) is not None:
+            return open_recording(path, rate_hz, spec.file_block_ms, sound)
+        return open_pipe(stream, rate_hz, raw_rate_hz, name=job.input.label, choice=sound)
 
 
 class _Outputs:
@@ -231,7 +238,8 @@ class _Outputs:
         self._rate_hz = rate_hz
         self._stack = stack
         self._writers: list[tuple[TextIO, TextWriter]] = []
-        self._wholes: list[WholeFile | WavFile] = []
+        self._wholes: dict[Path, WholeFile | WavFile] = {}
+        """By where they will be."""
         self._mixes: list[tuple[WavFile, WavFile]] = []
         """Finished sound and the speech it is made of."""
         self._original: WavFile | None = None
@@ -242,7 +250,7 @@ class _Outputs:
         if plan.trace is not None:
             whole = WholeFile(plan.trace)
             stack.callback(whole.abandon)
-            self._wholes.append(whole)
+            self._wholes[plan.trace] = whole
             self._trace = whole.open_text()
         for (language, form), path in job.outputs(plan).items():
             if form == WAV:
@@ -280,25 +288,33 @@ class _Outputs:
             speech.close()
             self._original.close()
             mix_into(out, speech.part, self._original.part, self._plan.mix_original_db)
-        for whole in self._wholes:
+        for whole in self._wholes.values():
             if isinstance(whole, WavFile):
                 whole.close()
 
-    def put_in_place(self) -> None:
-        for whole in self._wholes:
-            whole.finish()
+    def digests(self) -> dict[str, str]:
+        """Of what was completed, by name."""
+        return {path.name: digest(self._wholes[path].part) for path in self.paths}
+
+    def put_in_place(self, kept: Collection[Path]) -> None:
+        """All but what is `kept` as it is."""
+        for path, whole in self._wholes.items():
+            if path in kept:
+                whole.abandon()
+            else:
+                whole.finish()
 
     def _open_text(self, language: str, form: str, path: Path) -> None:
         whole = WholeFile(path)
         self._stack.callback(whole.abandon)
-        self._wholes.append(whole)
+        self._wholes[path] = whole
         file = whole.open_text()
         self._writers.append((file, TEXT_FORMATS[form](file, language)))
 
     def _open_speech(self, language: str, path: Path) -> None:
         out = WavFile(path, self._rate_hz)
         self._stack.callback(out.abandon)
-        self._wholes.append(out)
+        self._wholes[path] = out
         speech = out
         if self._plan.mix_original_db is not None:
             speech = WavFile(_scratch(path, "speech"), self._rate_hz)

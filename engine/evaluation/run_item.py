@@ -311,7 +311,11 @@ class _LastingAgent:
     def __init__(self, config: ForeignAgentConfig) -> None:
         self._config = config
         self._process = AgentProcess(config)
-        self.description = self._process.wait_until_loaded()
+        try:
+            self.description = self._process.wait_until_loaded()
+        except BaseException:
+            self._process.close()
+            raise
         self._is_sound = True
 
     def reset(self) -> None:

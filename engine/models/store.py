@@ -196,16 +196,21 @@ def glance(name: str) -> Installed:
     return Installed(name, folder, _size_bytes(folder))
 
 
+def removable(name: str) -> Path:
+    """The folder of a model that can be removed, of which maybe only a part was fetched. Raises as
+    `path` does."""
+    folder = _folder(name)
+    return path(name) if not _is_half_fetched(name) or is_there(folder) else folder
+
+
 def remove(name: str) -> Path:
     """Delete a model, and what was fetched of it; the folder it was in.
 
     Raises as `path` does, and `EngineError` where it cannot be deleted.
     """
-    folder = _folder(name)
+    folder = removable(name)
     fetched = models_folder() / _DOWNLOADS / name
-    half = is_folder(fetched) and not fetched.is_symlink()
-    if not half or is_there(folder):
-        folder = path(name)
+    half = _is_half_fetched(name)
     try:
         if _is_ours(folder):
             # Under another name first: a folder that is half deleted is no model.
@@ -217,6 +222,11 @@ def remove(name: str) -> Path:
     except OSError as error:
         raise EngineError(f"'{folder}' cannot be deleted ({error.strerror}).") from error
     return folder
+
+
+def _is_half_fetched(name: str) -> bool:
+    fetched = models_folder() / _DOWNLOADS / name
+    return is_folder(fetched) and not fetched.is_symlink()
 
 
 def _folder(name: str) -> Path:

@@ -9,12 +9,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from audio_io.errors import S2stError
+from audio_io.errors import S2stError, UsageError
 from audio_io.paths import is_there
 from engine.agent import Agent, Chain, StreamRequest
 from engine.errors import EngineError
-from engine.hearing.vad.choice import NO_DETECTOR, load_detector
+from engine.hearing.vad.choice import NO_DETECTOR, load_detector, missing_detector
 from engine.registry import Finding, LoadOptions, Missing, ModelSpec
+
+AUTO = "auto"
+DEVICES = (AUTO, "cpu", "cuda", "mps")
+DTYPES = (AUTO, "fp32", "fp16", "bf16", "int8")
+_DEVICES = "auto, cpu, cuda, cuda:1, mps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +35,29 @@ class Weights:
     """Makes the agent of a folder of weights."""
 
     def missing(self, _: StreamRequest, options: LoadOptions) -> list[Missing]:
-        """What is not on this machine."""
-        found = [
+        """What is not on this machine. Raises `UsageError` for what no machine has, and
+        `EngineError` for a device that this one has not."""
+        if options.device.partition(":")[0] not in DEVICES:
+            raise UsageError(f"'{options.device}' is no device.", hint=f"There is: {_DEVICES}.")
+        if options.dtype not in DTYPES:
+            known = ", ".join(DTYPES)
+            raise UsageError(f"'{options.dtype}' is no number format.", hint=f"There is: {known}.")
+        found = (
+            []
+            if options.voice_detector == NO_DETECTOR
+            else missing_detector(options.voice_detector)
+        )
+        found += [
             Missing(f"the package '{package}'", self.model.setup)
             for package in self.packages
             if find_spec(package) is None
         ][:1]
         if options.model_dir is None:
             found += self._missing_weights()
+        if not found and (options.device, options.dtype) != (AUTO, AUTO):
+            from engine.models.placement import choose_device, choose_dtype  # brings torch
+
+            choose_dtype(options.dtype, choose_device(options.device))
         return found
 
     def load(self, options: LoadOptions) -> Agent[Any, Any, Any]:

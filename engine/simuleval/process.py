@@ -231,7 +231,6 @@ class AgentProcess:
                     str(answer["python_version"]),
                 )
             case "no_package":
-                self._program.keep_log = True
                 raise EngineError(
                     f"The agent's Python lacks what it needs ({told}).",
                     hint=self._program.install_hint(),
@@ -339,7 +338,6 @@ class AgentProcess:
         if self._connection is None:
             problem = self._program.python_problem()
             if problem is not None:
-                self._program.keep_log = True
                 return problem
         said = self._program.last_words().rstrip(".")
         told = f"{how_it_ended(code)}); it last said: {said}" if said else f"{how_it_ended(code)})"

@@ -10,6 +10,9 @@ from audio_io.errors import UsageError
 from cli.file.command import FileOptions
 from cli.file.plan import assemble
 from tests.cli.running import SHORT, columns, inside
+from tests.fakes import DATA
+
+M4T = ("--engine", "m4t", "--model-dir", DATA / "m4t")
 
 
 def outputs(*words: object) -> list[str]:
@@ -69,7 +72,7 @@ def test_a_row_that_cannot_be_done_is_refused_alone(manifest: Path) -> None:
     manifest.write_bytes(columns(*rows))
     ran = inside("file", manifest, "--dry-run", "--json")
     states = [json.loads(line)["state"] for line in ran.out.splitlines()]
-    assert (ran.code, states) == (0, ["refused", "to do"])
+    assert (ran.code, states) == (1, ["refused", "to do"])
 
 
 @pytest.mark.parametrize(
@@ -89,7 +92,14 @@ def test_a_row_that_cannot_be_done_is_refused_alone(manifest: Path) -> None:
         (["--resume", "--overwrite"], "--resume keeps what --overwrite replaces"),
         (["--rate", "16000"], "--rate is for raw sound on standard input"),
         (["--mix-original", "-18", "--format", "srt"], "--mix-original needs the format wav"),
-        (["--vad", "nope"], "nope"),
+        (["--timeline", "--format", "txt"], "--timeline places speech. Add wav to --format."),
+        (["--partials", "--format", "srt"], "--partials go into jsonl and --json."),
+        (["--vad", "nope"], "No voice detector is called 'nope'"),
+        (["--no-vad"], "The engine 'cascade' hears utterances"),
+        (["--vad", "nope", *M4T], "No voice detector is called 'nope'"),
+        (["--device", "banjo", *M4T], "'banjo' is no device. There is: auto, cpu"),
+        (["--dtype", "fp7", *M4T], "'fp7' is no number format. There is: auto"),
+        (["--agent", "gone.py"], "There is no agent file 'gone.py'."),
     ],
 )
 def test_what_can_never_work_is_one_line_and_exit_code_2(
