@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ from audio_io.suffixes import SOUND_SUFFIXES
 from engine.batch.descriptors import STDIN, descriptor_of
 from engine.batch.job import Input
 from engine.batch.journal import Journal
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,11 @@ def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
         return
     if not argument:
         raise UsageError("An input is empty.", hint="Name a file, a folder, or - for a pipe.")
+    if _ADDRESS.match(argument):
+        raise UsageError(
+            f"'{argument}' is an address, and what is translated are files.",
+            hint=f"Fetch it, for example with `curl -L '{argument}' | s2st file -`.",
+        )
     path = Path(argument)
     if is_folder(path):
         found = list(_walk(path, options.output))
