@@ -1,10 +1,12 @@
 """The `s2st` command: the list of commands, and the one place where errors become exit codes."""
 
+import contextlib
 import errno
 import io
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -112,12 +114,12 @@ def main() -> NoReturn:
     if (lost := trouble(sys.stdout)) is not None:
         let_go(sys.stdout)
         if not isinstance(lost, BrokenPipeError):  # whoever read it has all they want
-            print(f"s2st: {_what_failed(lost)}.", file=sys.stderr)
+            _tell(f"s2st: {_what_failed(lost)}.")
             code = 1
     if code == 130:  # what Typer makes of Ctrl-C
         resumable = {"file", "evaluate"} & set(sys.argv[1:3])
         resumes = " --resume goes on." if resumable else ""
-        print(f"s2st: interrupted; nothing is half written.{resumes}", file=sys.stderr)
+        _tell(f"s2st: interrupted; nothing is half written.{resumes}")
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -131,7 +133,7 @@ def _run() -> object:
         word(error)
         if is_verbose():
             raise
-        print(f"s2st: {error}", file=sys.stderr)
+        _tell(f"s2st: {error}")
         return 2 if isinstance(error, UsageError) else 1
     except SystemExit as left:
         if not isinstance(left.__context__, BrokenPipeError):
@@ -141,24 +143,42 @@ def _run() -> object:
     except OSError as error:
         if is_verbose():
             raise
-        print(f"s2st: {_what_failed(error)}.", file=sys.stderr)
+        _tell(f"s2st: {_what_failed(error)}.")
         return 1
     except Exception as error:
         if is_verbose():
             raise
-        print(
+        _tell(
             f"s2st: something unexpected happened ({type(error).__name__}: {error}). "
-            "`s2st --verbose` shows where; please report it.",
-            file=sys.stderr,
+            "`s2st --verbose` shows where; please report it."
         )
         return 1
 
 
+def _tell(line: str) -> None:
+    """On standard error, if anybody can be told there: the exit code tells, too."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
+
+
 def _what_failed(error: OSError) -> str:
     """Results of ours name themselves when they cannot be written: what has no name was printed."""
-    if error.errno in _FULL and error.filename is None:
-        return f"Standard output cannot be written: {error.strerror}"
+    if error.filename is None:
+        if error.errno in _FULL:
+            return f"Standard output cannot be written: {error.strerror}"
+        if isinstance(error, FileNotFoundError) and _is_nowhere():
+            return "The current folder is not there any more"
     return system_said(error)
+
+
+def _is_nowhere() -> bool:
+    """Whether somebody removed the current folder."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _refuse(error: TyperException) -> int:
@@ -169,5 +189,5 @@ def _refuse(error: TyperException) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message())
         return 0
-    print(f"s2st: {message}. `{command} --help` lists what there is.", file=sys.stderr)
+    _tell(f"s2st: {message}. `{command} --help` lists what there is.")
     return error.exit_code

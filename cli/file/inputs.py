@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,8 @@ from engine.batch.job import Input
 from engine.batch.journal import Journal
 from engine.hearing.which_sound import sound_choice
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
 
 @dataclass(frozen=True, slots=True)
 class InputOptions:
@@ -27,12 +30,24 @@ class InputOptions:
     """Folder that the audio paths of manifests start at and stay in."""
 
 
+class _EmptyFolderError(UsageError):
+    """A folder holds nothing to translate. Beside others, such as a shell's `*` names, it is passed
+    over."""
+
+
 def find_inputs(arguments: Sequence[str], options: InputOptions, notes: list[str]) -> list[Input]:
     """All recordings, in the order named, none twice, no two with the same output names. What is
     worth knowing of them is added to the notes."""
     found: list[Input] = []
+    empty: list[_EmptyFolderError] = []
     for argument in _without_results(arguments, notes):
-        found.extend(_expand(argument, options))
+        try:
+            found.extend(_expand(argument, options))
+        except _EmptyFolderError as error:
+            empty.append(error)
+    if empty and not found:
+        raise empty[0]
+    notes += map(str, empty)
     unique: dict[tuple[object, ...], Input] = {}
     for item in found:  # one recording named twice is one, unless its results are others
         path = really(item.path) if item.path is not None else None
@@ -62,11 +77,18 @@ def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
         return
     if not argument:
         raise UsageError("An input is empty.", hint="Name a file, a folder, or - for a pipe.")
+    if _ADDRESS.match(argument):
+        raise UsageError(
+            f"'{argument}' is an address, and what is translated are files.",
+            hint=f"Fetch it, for example with `curl -L '{argument}' | s2st file -`.",
+        )
     path = Path(argument)
     if is_folder(path):
         found = list(_walk(path, options.output))
         if not found:
-            raise UsageError(f"The folder '{path}' holds no audio or video files to translate.")
+            raise _EmptyFolderError(
+                f"The folder '{path}' holds no audio or video files to translate."
+            )
         yield from found
     elif path.suffix.lower() == ".tsv":
         yield from _manifest(path, options)

@@ -49,6 +49,8 @@ def assemble(options: FileOptions) -> Assembled:
     inputs = [replace(item, sound=sound.over(item.sound)) for item in inputs]
     if plan.raw_rate_hz is not None and all(item.path is not None for item in inputs):
         raise UsageError("--rate is for raw sound on standard input.", hint="Add the input `-`.")
+    if "audio_root" in options.given and all(item.manifest is None for item in inputs):
+        raise UsageError("--audio-root is the folder of a manifest's recordings, and none is here.")
     if plan.trace == Path("-"):
         raise UsageError("--trace takes the name of a file, not -.")
     if plan.trace is not None and len(inputs) > 1:

@@ -178,6 +178,19 @@ def test_a_closed_standard_input_is_said(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+def test_what_nobody_can_be_told_the_exit_code_tells() -> None:
+    assert in_a_shell("--bad 2> /dev/full", "languages").code == 2
+    assert in_a_shell(f"{SHORT} --resume --overwrite 2> /dev/full").code == 2
+
+
+def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    line = f"cd {tmp_path}/x && rmdir {tmp_path}/x && {S2ST} file {SHORT} -o o"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].count("is not there any more") == 1
+
+
 PRINTING = ("languages", "languages --json", "--help", "models list", "config")
 
 

@@ -68,6 +68,18 @@ def test_what_s2st_wrote_is_taken_where_nothing_else_is_named(tmp_path: Path) ->
     assert paths(tmp_path / "a.spa.wav") == ["a.spa.wav"]
 
 
+def test_a_folder_without_recordings_is_passed_over_beside_others(tmp_path: Path) -> None:
+    """A shell's `*` names folders, results and recordings."""
+    touched(tmp_path, "a.wav", "a.spa.srt", "out/a.cat.wav")
+    Journal(tmp_path).add(Record("", "", {"a.spa.srt": ""}, "a.wav"))
+    Journal(tmp_path / "out").add(Record("", "", {"a.cat.wav": ""}, "a.wav"))
+    notes: list[str] = []
+    every = sorted(map(str, tmp_path.glob("[!.]*")))
+    assert [item.stem for item in find_inputs(every, InputOptions(), notes)] == ["a"]
+    assert len(notes) == 2
+    assert notes[1] == f"The folder '{tmp_path}/out' holds no audio or video files to translate."
+
+
 def test_what_results_are_called_stays_whatever_recordings_come_and_go(tmp_path: Path) -> None:
     touched(tmp_path, "a.wav", "a.mp3", "b.wav", "long.wav")
     Journal(tmp_path).add(Record("", "", {"a.spa.srt": "", "a.eng.srt": ""}, "a.wav"))

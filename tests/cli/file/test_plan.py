@@ -90,6 +90,8 @@ def test_a_row_that_cannot_be_done_is_refused_alone(manifest: Path) -> None:
         (["--format", "wav,mp9"], "No format is called 'mp9'. There is: wav, srt,"),
         (["--format", ","], "No format is called ''"),
         (["--resume", "--overwrite"], "--resume keeps what --overwrite replaces"),
+        (["--audio-root", "."], "--audio-root is the folder of a manifest's recordings"),
+        (["https://example.org/a.mp3"], "curl -L 'https://example.org/a.mp3' | s2st file -`"),
         (["--rate", "16000"], "--rate is for raw sound on standard input"),
         (["--mix-original", "-18", "--format", "srt"], "--mix-original needs the format wav"),
         (["--timeline", "--format", "txt"], "--timeline places speech. Add wav to --format."),

@@ -133,7 +133,10 @@ def test_options_that_change_no_output_have_nothing_done_again() -> None:
 
 def test_a_name_is_not_enough(folder: Path) -> None:
     (folder / "out" / JOURNAL).unlink()
-    assert to_do() == FILES
+    for dry in ((), ("--dry-run",)):
+        ran = inside("file", "in", "-o", "out", *WORDS, "--resume", *dry)
+        assert ran.code == 2
+        assert "and 11 more exist already. s2st has no record of writing it." in ran.err
 
 
 def test_a_killed_run_is_finished_and_what_it_had_finished_is_not_touched(tmp_path: Path) -> None:
