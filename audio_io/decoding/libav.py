@@ -26,10 +26,10 @@ from audio_io.decoding.tracks import Tracks, candidates
 from audio_io.errors import SoundFileError, system_said
 from audio_io.sound_choice import ANY_SOUND, SoundChoice
 
-_FORMATS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,eac3,flac,flv,ircam,loas,matroska,webm,"
-    "mov,mp4,m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nut,ogg,rm,tak,tta,voc,"
-    "w64,wav,wtv,wv"
+FORMATS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,dtshd,dv,eac3,flac,flv,ircam,loas,matroska,webm,mlp,"
+    "mov,mp4,m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nsv,nut,ogg,rm,tak,truehd,tta,"
+    "voc,w64,wav,wtv,wv"
 )
 _STREAM_TELLS_LENGTH = {
     *("aiff", "ape", "au", "flac", "mov,mp4,m4a,3gp,3g2,mj2", "mpc", "mpc8", "nistsphere", "tak"),
@@ -219,7 +219,7 @@ def _open_container(data: FileBytes | PipeBytes) -> InputContainer:
     return av.open(
         PipeForFfmpeg(data) if isinstance(data, PipeBytes) else data,
         mode="r",
-        options={"format_whitelist": _FORMATS, "protocol_whitelist": "none"},
+        options={"format_whitelist": FORMATS, "protocol_whitelist": "none"},
         metadata_errors="replace",
         io_open=_open_nothing,
     )

@@ -1,7 +1,6 @@
 """What the user named, as a list of recordings: files, folders, globs, manifests, a pipe."""
 
 import glob
-import os
 import re
 import stat
 from collections import Counter
@@ -13,7 +12,7 @@ from audio_io.errors import ManifestError, UsageError
 from audio_io.manifest import ManifestRow, read_manifest
 from audio_io.paths import is_folder, is_there, really
 from audio_io.sound_choice import SoundChoice
-from audio_io.suffixes import SOUND_SUFFIXES
+from cli.file.walk import Walk
 from engine.batch.descriptors import STDIN, descriptor_of
 from engine.batch.job import Input
 from engine.batch.journal import Journal
@@ -42,7 +41,7 @@ def find_inputs(arguments: Sequence[str], options: InputOptions, notes: list[str
     empty: list[_EmptyFolderError] = []
     for argument in _without_results(arguments, notes):
         try:
-            found.extend(_expand(argument, options))
+            found.extend(_expand(argument, options, notes))
         except _EmptyFolderError as error:
             empty.append(error)
     if empty and not found:
@@ -70,7 +69,7 @@ def _without_results(arguments: Sequence[str], notes: list[str]) -> list[str]:
     return rest
 
 
-def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
+def _expand(argument: str, options: InputOptions, notes: list[str]) -> Iterator[Input]:
     if (number := descriptor_of(argument)) is not None:
         label, stem = (argument, f"fd{number}") if number != STDIN else ("standard input", "stdin")
         yield Input(None, label, options.output or Path(), stem, descriptor=number)
@@ -84,11 +83,14 @@ def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
         )
     path = Path(argument)
     if is_folder(path):
-        found = list(_walk(path, options.output))
+        walk = Walk(path)
+        found = list(_walked(walk, options.output))
         if not found:
             raise _EmptyFolderError(
-                f"The folder '{path}' holds no audio or video files to translate."
+                f"The folder '{path}' holds no audio or video files to translate"
+                + (f" ({walk.passed_over})." if walk.passed_over else ".")
             )
+        _note(walk, notes)
         yield from found
     elif path.suffix.lower() == ".tsv":
         yield from _manifest(path, options)
@@ -96,7 +98,7 @@ def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
         matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  absolute ones too
         if not matches:
             raise UsageError(f"No file matches '{argument}'.")
-        yield from _globbed(argument, [Path(match) for match in matches], options)
+        yield from _globbed(argument, [Path(match) for match in matches], options, notes)
     else:
         # One that does not exist fails later by itself, and does not stop the others.
         yield Input(path, argument, options.output or _beside(path), path.stem)
@@ -112,15 +114,19 @@ def _beside(path: Path) -> Path:
     return Path() if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else path.parent
 
 
-def _globbed(pattern: str, matches: list[Path], options: InputOptions) -> Iterator[Input]:
+def _globbed(
+    pattern: str, matches: list[Path], options: InputOptions, notes: list[str]
+) -> Iterator[Input]:
     """What matches, but for files that s2st wrote. A folder's results keep its name."""
     ours = {folder: Journal(folder).outputs() for folder in {path.parent for path in matches}}
     found: list[Input] = []
     for path in matches:
         if is_folder(path):
-            found.extend(_walk(path, options.output and options.output / path.name))
+            walk = Walk(path)
+            found.extend(_walked(walk, options.output and options.output / path.name))
+            _note(walk, notes)
         elif path.name not in ours[path.parent]:
-            found.extend(_expand(str(path), options))
+            found.extend(_expand(str(path), options, notes))
     if not found:
         raise UsageError(
             f"Nothing that matches '{pattern}' is a recording to translate.",
@@ -129,19 +135,16 @@ def _globbed(pattern: str, matches: list[Path], options: InputOptions) -> Iterat
     yield from found
 
 
-def _walk(root: Path, into: Path | None) -> Iterator[Input]:
-    """Sound files below a folder, by suffix; what s2st wrote and what is hidden is left out.
-    Results go to the same place below `into`; None puts each beside its input."""
-    for name, folders, files in os.walk(root):
-        folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
-        folder = Path(name)
-        ours = Journal(folder).outputs()
-        output = into / folder.relative_to(root) if into else folder
-        for file in sorted(files):
-            path = folder / file
-            if path.suffix.lower() not in SOUND_SUFFIXES or file.startswith(".") or file in ours:
-                continue
-            yield Input(path, str(path), output, path.stem)
+def _walked(walk: Walk, into: Path | None) -> Iterator[Input]:
+    """Results go to the same place below `into`; None puts each beside its input."""
+    for path in walk:
+        output = into / path.parent.relative_to(walk.root) if into else path.parent
+        yield Input(path, str(path), output, path.stem)
+
+
+def _note(walk: Walk, notes: list[str]) -> None:
+    if walk.passed_over:
+        notes.append(f"{walk.root}: {walk.passed_over}")
 
 
 def _manifest(path: Path, options: InputOptions) -> Iterator[Input]:

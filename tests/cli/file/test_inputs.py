@@ -77,7 +77,10 @@ def test_a_folder_without_recordings_is_passed_over_beside_others(tmp_path: Path
     every = sorted(map(str, tmp_path.glob("[!.]*")))
     assert [item.stem for item in find_inputs(every, InputOptions(), notes)] == ["a"]
     assert len(notes) == 2
-    assert notes[1] == f"The folder '{tmp_path}/out' holds no audio or video files to translate."
+    assert notes[1] == (
+        f"The folder '{tmp_path}/out' holds no audio or video files to translate "
+        "(passed over 1 written by s2st)."
+    )
 
 
 def test_what_results_are_called_stays_whatever_recordings_come_and_go(tmp_path: Path) -> None:
@@ -182,3 +185,28 @@ def test_two_manifests_that_name_the_same_id_are_refused_and_not_merged(tmp_path
     manifests = [str(tmp_path / "one.tsv"), str(tmp_path / "two.tsv")]
     with pytest.raises(UsageError, match="would both be written as 'x'"):
         find_inputs(manifests, InputOptions(), [])
+
+
+def test_a_walk_enters_linked_folders_once_and_says_what_it_passed_over(tmp_path: Path) -> None:
+    talks, elsewhere = tmp_path / "talks", tmp_path / "elsewhere"
+    (talks / "day").mkdir(parents=True)
+    elsewhere.mkdir()
+    for path in (talks / "a.wav", talks / "day" / "b.mxf", elsewhere / "c.flac"):
+        path.write_bytes(b"x")
+    (talks / "linked").symlink_to(elsewhere)
+    (talks / "day" / "up").symlink_to(talks)
+    (talks / "notes.pdf").write_bytes(b"x")
+    (talks / "app.ts").write_text("let x = 1\n" * 60)
+    (talks / ".hidden.wav").write_bytes(b"x")
+    (talks / "gone").symlink_to(tmp_path / "nowhere")
+    notes: list[str] = []
+    found = find_inputs([str(talks)], InputOptions(), notes)
+    assert [item.label for item in found] == [
+        f"{talks}/a.wav",
+        f"{talks}/day/b.mxf",
+        f"{talks}/linked/c.flac",
+    ]
+    [note] = notes
+    assert note.startswith(f"{talks}: passed over ")
+    for part in ("1 .pdf", "1 .ts", "1 hidden", "1 folder(s) seen before", "1 without a suffix"):
+        assert part in note
