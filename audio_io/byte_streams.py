@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import IO
+from typing import IO, TypeAlias
 
 _HEAD_BYTES = 4096
 
@@ -115,6 +115,20 @@ class PipeBytes:
         if len(self.head) < _HEAD_BYTES:
             self.head += data[: _HEAD_BYTES - len(self.head)]
         return data
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Something on the network, which FFmpeg reads itself."""
+
+    url: str
+    """With whatever password it holds: not for people."""
+    head: bytes = b""
+    size_bytes: None = None
+    system_error: str = ""
+
+
+Bytes: TypeAlias = FileBytes | PipeBytes | Address
 
 
 class InterruptedReadError(Exception):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from audio_io.addresses import SCHEMES, scheme_of, shown, stem_of
 from audio_io.errors import ManifestError
 from audio_io.paths import really
 
@@ -29,6 +30,8 @@ class ManifestRow:
     """Absolute, as it is written, without `..`. The file need not exist."""
     line_number: int
     """Where the row stands in the manifest. The header is line 1."""
+    address: str = ""
+    """Where it is on the network, if it is: then `audio` is no path."""
     source_language: str | None = None
     """As it is written in column `src_lang`."""
     target_language: str | None = None
@@ -44,7 +47,11 @@ class ManifestRow:
 
 
 def read_manifest(
-    path: Path, audio_root: Path | None = None, *, needed: Sequence[str] = ()
+    path: Path,
+    audio_root: Path | None = None,
+    *,
+    needed: Sequence[str] = (),
+    addresses: bool = False,
 ) -> list[ManifestRow]:
     """The rows of a manifest, in order.
 
@@ -52,7 +59,8 @@ def read_manifest(
     `tgt_lang`, `src_text`, `tgt_text` and `n_frames` may be, and so may others; those `needed`
     must be. Without `id`, the audio file's stem is the id. Audio paths start at `audio_root`, or
     else at the manifest's folder, and may not lead out of it by what is written; links that lie
-    there are whose folder it is, and are followed. Quotes are letters like others.
+    there are whose folder it is, and are followed. Quotes are letters like others. What `audio`
+    names may be an address on the network only where `addresses` allows it.
 
     Raises:
         ManifestError: the manifest can't be read or does not say what it should; names the line.
@@ -70,7 +78,7 @@ def read_manifest(
     rows: list[ManifestRow] = []
     line_of_id: dict[str, int] = {}
     for line_number, fields in _fields(path, columns, lines):
-        row = _row(_Line(path, line_number), fields, root)
+        row = _row(_Line(path, line_number), fields, root, addresses=addresses)
         if row.id in line_of_id:
             raise ManifestError(
                 f"{path}, line {line_number}: the id {row.id!r} stands in line "
@@ -142,11 +150,19 @@ def _fields(
         yield line_number, dict(zip(columns, fields, strict=True))
 
 
-def _row(line: _Line, fields: dict[str, str], root: Path) -> ManifestRow:
+def _row(line: _Line, fields: dict[str, str], root: Path, *, addresses: bool) -> ManifestRow:
     name = fields["audio"]
     if not name:
         raise line.error("column 'audio' is empty.")
-    row_id = fields.get("id", Path(name).stem)
+    scheme = scheme_of(name)
+    if scheme and not addresses:
+        raise line.error(
+            f"the audio is an address ({shown(name)}), and nothing is fetched for a manifest.",
+            hint="⟦allow_addresses⟧ of `s2st file` allows it.",
+        )
+    if scheme and scheme not in SCHEMES:
+        raise line.error(f"{shown(name)} is an address of a kind that is not read.")
+    row_id = fields.get("id", stem_of(name) if scheme else Path(name).stem)
     problem = _problem_with_id(row_id)
     if problem:
         raise line.error(
@@ -155,7 +171,8 @@ def _row(line: _Line, fields: dict[str, str], root: Path) -> ManifestRow:
         )
     return ManifestRow(
         id=row_id,
-        audio=_below(root, name, line),
+        audio=Path() if scheme else _below(root, name, line),
+        address=name if scheme else "",
         line_number=line.number,
         source_language=fields.get("src_lang") or None,
         target_language=fields.get("tgt_lang") or None,

@@ -4,7 +4,7 @@ from typing import Any
 
 from av.packet import Packet
 
-from audio_io.byte_streams import FileBytes, PipeBytes
+from audio_io.byte_streams import Bytes, FileBytes
 from audio_io.containers.frame_sizes import frame_bytes
 
 _TAGS = (b"TAG", b"APETAGEX", b"ID3", b"LYRICS")
@@ -22,7 +22,7 @@ class BareFrames:
     mean rate of what could be read.
     """
 
-    def __init__(self, codec: str, data: FileBytes | PipeBytes) -> None:
+    def __init__(self, codec: str, data: Bytes) -> None:
         self._codec = codec
         self._file = data if isinstance(data, FileBytes) else None
         self._next_at: int | None = None

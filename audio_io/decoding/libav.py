@@ -15,7 +15,14 @@ from typing import NoReturn
 import av
 from av.container import InputContainer
 
-from audio_io.byte_streams import FileBytes, InterruptedReadError, PipeBytes, PipeForFfmpeg
+from audio_io.byte_streams import (
+    Address,
+    Bytes,
+    FileBytes,
+    InterruptedReadError,
+    PipeBytes,
+    PipeForFfmpeg,
+)
 from audio_io.chunk import silence
 from audio_io.containers.promised import mp3_tells_its_length, promised_wav_s
 from audio_io.containers.structure import cut_off
@@ -26,6 +33,18 @@ from audio_io.decoding.tracks import Tracks, candidates
 from audio_io.errors import SoundFileError, system_said
 from audio_io.sound_choice import ANY_SOUND, SoundChoice
 
+_LIVE_FORMATS = "hls,rtsp,sdp,rtp"
+"""What only an address may be."""
+_PROTOCOLS = {
+    "http": "http,https,tcp,tls,crypto,httpproxy",
+    "https": "http,https,tcp,tls,crypto,httpproxy",
+    "rtsp": "rtsp,rtp,tcp,udp,tls",
+    "rtsps": "rtsps,rtsp,rtp,tcp,udp,tls",
+    "srt": "srt",
+}
+"""What may be opened on the way to an address. Never a file of this machine."""
+_NETWORK_S = 10.0
+"""How long a server may be silent."""
 FORMATS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,dtshd,dv,eac3,flac,flv,ircam,loas,matroska,webm,mlp,"
     "mov,mp4,m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nsv,nut,ogg,rm,tak,truehd,tta,"
@@ -54,7 +73,7 @@ class LibavDecoder:
 
     def __init__(
         self,
-        data: FileBytes | PipeBytes,
+        data: Bytes,
         name: str,
         choice: SoundChoice = ANY_SOUND,
         damaged_at: Sequence[int] = (),
@@ -99,6 +118,15 @@ class LibavDecoder:
         if self._container.duration is not None:
             return self._container.duration / av.time_base
         return None
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether it is a broadcast, whose end is a connection that broke."""
+        if not isinstance(self._data, Address):
+            return False
+        if self._format in _LIVE_FORMATS.split(","):
+            return self._container.duration is None
+        return any(name.lower().startswith("icy-") for name in self._container.metadata)
 
     @property
     def taken(self) -> str:
@@ -187,6 +215,11 @@ class LibavDecoder:
         return promised_s - position_s if promised_s - end_s > tolerance_s else 0.0
 
     def _refuse(self, error: Exception) -> NoReturn:
+        if isinstance(self._data, Address):
+            raise SoundFileError(
+                f"{self._name} cannot be opened: {_network_said(error)}.",
+                hint="Check the address, and whether it can be reached from here.",
+            ) from None  # its own message holds the whole address
         system_error = self._data.system_error
         if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
             system_error = system_said(error)
@@ -213,9 +246,26 @@ class LibavDecoder:
         ) from error
 
 
-def _open_container(data: FileBytes | PipeBytes) -> InputContainer:
+def _open_container(data: Bytes) -> InputContainer:
     # Quiet by default, but any other user of PyAV in this process may have changed it.
     av.logging.set_level(None)
+    if isinstance(data, Address):
+        scheme = data.url.partition("://")[0].lower()
+        options = {
+            "format_whitelist": f"{FORMATS},{_LIVE_FORMATS}",
+            "protocol_whitelist": _PROTOCOLS[scheme],
+        }
+        if scheme.startswith("http"):
+            options |= {"reconnect": "1", "reconnect_delay_max": "4"}
+        elif scheme.startswith("rtsp"):
+            options |= {"rtsp_transport": "tcp"}
+        return av.open(
+            data.url,
+            mode="r",
+            options=options,
+            metadata_errors="replace",
+            timeout=(_NETWORK_S, _NETWORK_S),
+        )
     return av.open(
         PipeForFfmpeg(data) if isinstance(data, PipeBytes) else data,
         mode="r",
@@ -223,6 +273,16 @@ def _open_container(data: FileBytes | PipeBytes) -> InputContainer:
         metadata_errors="replace",
         io_open=_open_nothing,
     )
+
+
+def _network_said(error: Exception) -> str:
+    if isinstance(error, av.error.ExitError | av.error.TimeoutError):
+        return f"it did not answer within {_NETWORK_S:.0f} s"
+    if isinstance(error, av.error.ProtocolNotFoundError):
+        return "the FFmpeg that PyAV brings does not speak this protocol"
+    if isinstance(error, av.error.InvalidDataError):
+        return "what it sends is no sound that can be read"
+    return getattr(error, "strerror", None) or type(error).__name__
 
 
 def _open_nothing(url: str, flags: int, options: dict[str, str]) -> NoReturn:

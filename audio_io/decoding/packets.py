@@ -10,7 +10,7 @@ import av
 from av.container import InputContainer
 from av.packet import Packet
 
-from audio_io.byte_streams import FileBytes, InterruptedReadError, PipeBytes
+from audio_io.byte_streams import Bytes, FileBytes, InterruptedReadError
 
 _MOST_ERRORS_IN_PLACE = 100
 _MOST_ERRORS = 100_000
@@ -37,7 +37,7 @@ class Packets:
     def __init__(
         self,
         container: InputContainer,
-        data: FileBytes | PipeBytes,
+        data: Bytes,
         damaged_at: Sequence[int] = (),
     ) -> None:
         """`damaged_at` are places in the file that are known to be damaged, in order."""

@@ -8,7 +8,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
-from audio_io.byte_streams import FileBytes, PipeBytes
+from audio_io.byte_streams import Bytes
 from audio_io.chunk import silence
 from audio_io.decoding.bare_frames import BareFrames
 from audio_io.decoding.decoded import DecodedBlock
@@ -61,7 +61,7 @@ class TrackDecoder:
         self,
         stream: AudioStream,
         file_format: str,
-        data: FileBytes | PipeBytes,
+        data: Bytes,
         name: str,
         choice: SoundChoice,
         origin_s: float | None,

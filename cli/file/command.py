@@ -44,7 +44,8 @@ class FileOptions:
         tuple[str, ...],
         typer.Argument(
             metavar="INPUT...",
-            help="Audio or video files, folders, globs, tsv manifests, or - for standard input.",
+            help="Audio or video files, folders, globs, tsv manifests, addresses, or - for "
+            "standard input.",
             show_default=False,
         ),
         MayBePath(),
@@ -125,6 +126,14 @@ class FileOptions:
         ),
         Key('"recordings"'),
     ] = None
+    allow_addresses: Annotated[
+        bool,
+        typer.Option(
+            "--allow-addresses",
+            help="Also fetch what a manifest names by http, https or rtsp.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = False
     raw_rate_hz: RawRate = None
     jobs: Annotated[
         int,

@@ -1,13 +1,13 @@
 """What the user named, as a list of recordings: files, folders, globs, manifests, a pipe."""
 
 import glob
-import re
 import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from audio_io.addresses import SCHEMES, scheme_of, shown, stem_of
 from audio_io.errors import ManifestError, UsageError
 from audio_io.manifest import ManifestRow, read_manifest
 from audio_io.paths import is_folder, is_there, really
@@ -18,8 +18,6 @@ from engine.batch.job import Input
 from engine.batch.journal import Journal
 from engine.hearing.which_sound import sound_choice
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-
 
 @dataclass(frozen=True, slots=True)
 class InputOptions:
@@ -27,6 +25,8 @@ class InputOptions:
     """Folder for all outputs; None puts each beside its input."""
     audio_root: Path | None = None
     """Folder that the audio paths of manifests start at and stay in."""
+    allow_addresses: bool = False
+    """Whether what a manifest names may lie on the network."""
 
 
 class _EmptyFolderError(UsageError):
@@ -50,7 +50,8 @@ def find_inputs(arguments: Sequence[str], options: InputOptions, notes: list[str
     unique: dict[tuple[object, ...], Input] = {}
     for item in found:  # one recording named twice is one, unless its results are others
         path = really(item.path) if item.path is not None else None
-        key = (path, really(item.folder), item.stem, item.source, item.target)
+        which = (path, item.address, item.descriptor)
+        key = (*which, really(item.folder), item.stem, item.source, item.target)
         unique.setdefault(key, item)
     return _distinct_stems(list(unique.values()))
 
@@ -76,11 +77,9 @@ def _expand(argument: str, options: InputOptions, notes: list[str]) -> Iterator[
         return
     if not argument:
         raise UsageError("An input is empty.", hint="Name a file, a folder, or - for a pipe.")
-    if _ADDRESS.match(argument):
-        raise UsageError(
-            f"'{argument}' is an address, and what is translated are files.",
-            hint=f"Fetch it, for example with `curl -L '{argument}' | s2st file -`.",
-        )
+    if scheme_of(argument):
+        yield _address(argument, argument, options)
+        return
     path = Path(argument)
     if is_folder(path):
         walk = Walk(path)
@@ -102,6 +101,17 @@ def _expand(argument: str, options: InputOptions, notes: list[str]) -> Iterator[
     else:
         # One that does not exist fails later by itself, and does not stop the others.
         yield Input(path, argument, options.output or _beside(path), path.stem)
+
+
+def _address(address: str, label: str, options: InputOptions) -> Input:
+    """Its results go where the program runs."""
+    if scheme_of(address) not in SCHEMES:
+        raise UsageError(
+            f"'{shown(address)}' is an address of a kind that is not read.",
+            hint=f"There is: {', '.join(SCHEMES)}.",
+        )
+    label = shown(address) if label == address else label
+    return Input(None, label, options.output or Path(), stem_of(address), address=address)
 
 
 def _beside(path: Path) -> Path:
@@ -148,9 +158,10 @@ def _note(walk: Walk, notes: list[str]) -> None:
 
 
 def _manifest(path: Path, options: InputOptions) -> Iterator[Input]:
-    for row in read_manifest(path, options.audio_root):
+    for row in read_manifest(path, options.audio_root, addresses=options.allow_addresses):
         yield Input(
-            path=row.audio,
+            path=None if row.address else row.audio,
+            address=row.address,
             label=row.id,
             folder=options.output or path.parent,
             stem=row.id,

@@ -44,7 +44,11 @@ def assemble(options: FileOptions) -> Assembled:
     """Raises a `UsageError` for what can never work, an `EngineError` for what is missing."""
     plan = _plan(options)
     notes: list[str] = []
-    inputs = find_inputs(options.inputs, InputOptions(options.output, options.audio_root), notes)
+    inputs = find_inputs(
+        options.inputs,
+        InputOptions(options.output, options.audio_root, options.allow_addresses),
+        notes,
+    )
     sound = sound_choice(options.sound.track, options.sound.channel)
     inputs = [replace(item, sound=sound.over(item.sound)) for item in inputs]
     if plan.raw_rate_hz is not None and all(item.path is not None for item in inputs):

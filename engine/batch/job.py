@@ -35,6 +35,8 @@ class Input:
     target: str | None = None
     manifest: Path | None = None
     """The manifest that lists it."""
+    address: str = ""
+    """Where it is on the network; empty where it is a path or open already."""
     sound: SoundChoice = ANY_SOUND
     """Which of its sounds is heard."""
     descriptor: int = 0

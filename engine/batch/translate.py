@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from audio_io.errors import OutputError, S2stError, system_said
 from audio_io.paths import fitting, is_file, is_there
 from audio_io.ports import AudioSource
+from audio_io.recordings.address import open_address
 from audio_io.recordings.recording import Recording, open_pipe, open_recording
 from audio_io.tee import RecordedSource
 from audio_io.wav import WavFile
@@ -223,6 +224,8 @@ class Translator:
         sound, rate_hz = job.input.sound, spec.input_rate_hz
         if job.input.path is not None:
             return open_recording(job.input.path, rate_hz, spec.file_block_ms, sound)
+        if job.input.address:
+            return open_address(job.input.address, rate_hz, spec.file_block_ms, sound)
         stream = open_descriptor(job.input.descriptor, job.input.label)
         raw_rate_hz = self._plan.raw_rate_hz
         if raw_rate_hz is None and (path := file_behind(stream)) is not None:
