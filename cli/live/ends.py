@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from audio_io.clock import RunningClock
 from audio_io.cut import CutSource
 from audio_io.device_stream import DeviceLost
 from audio_io.devices import Device, Direction, find_device, list_devices
@@ -171,7 +172,9 @@ def join_ends(
             limit_ms=max(1000.0, 500 * plan.options.max_lag_s),
             hard_limit_ms=max(1000.0, 1000 * plan.options.max_lag_s),
         )
-        kept = CatchUp(kept, found.waiting_ms, limits)
+        running = RunningClock()
+        stack.callback(running.close)
+        kept = CatchUp(kept, found.waiting_ms, limits, running, running.held_s)
     voice = None
     if speaker is not None:
         lag = LagConfig(max_lag_s=plan.options.max_lag_s)
