@@ -65,6 +65,8 @@ class Microphone:
         """When the sound handed on last had come, on that clock."""
         self._reopened = False
         """Whether nothing was heard of the device since it was opened again."""
+        self._slept = False
+        """Whether the sound server had suspended the device since sound came last."""
         self._lost_reason = ""
         """Why sound is missing before the next chunk; empty when none is."""
         self._zeros_s = 0.0
@@ -105,6 +107,7 @@ class Microphone:
             if self.device.lost():
                 yield self._close_at_loss()
                 continue
+            self._slept = self._slept or self.device.is_asleep
             self._tell_overruns()
             chunk = self._take()
             if chunk is None:
@@ -113,7 +116,8 @@ class Microphone:
                 yield chunk
         while (chunk := self._take(ends=True)) is not None:
             yield chunk
-        if self.device.stream is None and self._heard_at_s is not None:
+        is_away = self.device.stream is None or self.device.is_asleep
+        if is_away and self._heard_at_s is not None:
             self._jump(_awake_s() - self._heard_at_s)
         rest = self._resampler.process(silence(0), last=True)
         yield self._made(rest, time.monotonic(), Boundary.STREAM)
@@ -192,7 +196,10 @@ class Microphone:
     def _jump(self, missing_s: float) -> None:
         if missing_s <= 0:
             return
+        if not self._lost_reason and self._slept:
+            self._lost_reason = f"the microphone '{self.device.name}' slept"
         self._lost_reason = self._lost_reason or f"nothing was captured for {missing_s:.1f} s"
+        self._slept = False
         self._next_sample += round(missing_s * self.sample_rate_hz)
 
     def _made(self, samples: Samples, at_s: float, boundary: Boundary) -> AudioChunk:
