@@ -13,20 +13,23 @@ from typing import Any
 from audio_io.devices import Device, Direction
 from audio_io.errors import DeviceError
 from audio_io.portaudio import quiet_libraries, sounddevice
-from audio_io.sound_server import SoundServer, Watch
+from audio_io.server_place import ServerPlace
 
 BLOCK_MS = 20
 LATENCY_S = 0.1
 """What PortAudio is asked for. Less than five blocks behind PulseAudio means hundreds of xruns."""
-STALL_S = 0.5
-"""A running device calls back more often than this."""
+STALL_S = 2.0
+"""A device that did not call back for so long has stopped. Only time counts in which we looked."""
+LOOK_S = 0.15
+"""Between two looks no more than this counts. Whoever could not look for longer was held, as by
+Ctrl-Z, or found no time on a busy machine, and so did the callback."""
+DROWSY_S = 0.5
+"""Without a callback for so long, it is asleep if the server has suspended it."""
 START_S = 5.0
 """How long after it was opened a device may stall. A remapped source takes two seconds to its first
 block, and a null sink pauses for more than one."""
 CLOSE_S = 2.0
 """How long closing may take."""
-SETTLE_S = 1.0
-"""How long the server may take to put a new stream where it belongs."""
 
 
 class DeviceLost(enum.Enum):
@@ -44,7 +47,7 @@ class DeviceNotice:
     """Something happened to a device."""
 
     kind: str
-    """`lost`, `back`, `moved`, `silent`, `sounding`, `overrun` or `stopped`."""
+    """`lost`, `back`, `moved`, `silent`, `sounding`, `asleep`, `awake`, `overrun` or `stopped`."""
     direction: Direction
     text: str
     """One sentence for people."""
@@ -71,15 +74,15 @@ class DeviceStream:
         self.device = device
         self.direction = direction
         self._callback = callback
-        self._follows = follows
         self._finished = False
-        self._beat_at_s: float | None = None
-        self._server = SoundServer()
-        self._watch: Watch | None = None
-        self.moved_to = ""
-        """Where somebody moved the stream; whoever tells of it empties this."""
-        self.place: str | None = None
-        """The server's source or sink this stream belongs to; None without a server."""
+        self._beats = 0
+        self._seen_beats = 0
+        self._looked_at_s = 0.0
+        self._still_s = 0.0
+        """How long it has been seen not to call back."""
+        self.is_asleep = False
+        """Whether the sound server has suspended the device, which comes back by itself."""
+        self.place = ServerPlace(device, direction, follows=follows)
         rates = [wanted_hz, device.rate_hz] if device.resamples else [device.rate_hz, wanted_hz]
         self.rate_hz, self.channels, self._stream = self._open([*rates, 48_000, 44_100])
         self.block_samples: int = self._stream.blocksize
@@ -92,14 +95,16 @@ class DeviceStream:
         except sounddevice().PortAudioError as error:
             self.close()
             raise refused(self.device, self.direction, error) from error
-        self._opened_at_s = time.monotonic()
-        if self.device.resamples and self._server.connect():
-            self._settle()
-            self._watch = self._server.watch()
+        self._opened_at_s = self._looked_at_s = time.monotonic()
+        try:
+            self.place.settle()
+        except DeviceError:
+            self.close()
+            raise
 
-    def beat(self, now_s: float) -> None:
+    def beat(self) -> None:
         """A block has come. For the callback."""
-        self._beat_at_s = now_s
+        self._beats += 1
 
     @property
     def latency_s(self) -> float:
@@ -111,24 +116,26 @@ class DeviceStream:
         if self._finished:
             return "the sound server or the device closed it"
         now_s = time.monotonic()
-        silent_s = now_s - (self._beat_at_s or self._opened_at_s)
-        if silent_s > STALL_S and now_s - self._opened_at_s > START_S:
-            return f"it has stood still for {silent_s:.1f} s"
-        if self._watch is not None and self.place is not None and self._watch.changed():
-            return self._look_around()
-        return ""
+        if self._beats != self._seen_beats:
+            self._seen_beats, self._still_s, self.is_asleep = self._beats, 0.0, False
+        else:
+            self._still_s += min(now_s - self._looked_at_s, LOOK_S)
+        self._looked_at_s = now_s
+        if self._still_s > DROWSY_S and self.place.is_asleep:
+            self.is_asleep = True
+            self._still_s, self._opened_at_s = DROWSY_S, now_s  # it wakes as if opened anew
+        if self._still_s > STALL_S and now_s - self._opened_at_s > START_S:
+            return f"it has stood still for {self._still_s:.1f} s"
+        return self.place.trouble()
 
     def close(self) -> None:
         """May be called twice, and when the device is gone."""
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
         # PortAudio waits for its own thread, and that one may never come back from a server that
         # died: then this stream is given up, and the thread that closes it with it.
         closing = threading.Thread(target=self._close_stream, name="closing", daemon=True)
         closing.start()
         closing.join(CLOSE_S)
-        self._server.close()
+        self.place.close()
 
     def _close_stream(self) -> None:
         with contextlib.suppress(Exception):  # it may be gone
@@ -164,60 +171,6 @@ class DeviceStream:
 
     def _note_end(self) -> None:
         self._finished = True
-
-    def _where(self) -> str | None:
-        inward = self.direction is Direction.INPUT
-        return self._server.our_source() if inward else self._server.our_sink()
-
-    def _settle(self) -> None:
-        """Learn where the server has put us, and ask for the right place if it is another."""
-        deadline_s = time.monotonic() + SETTLE_S
-        wanted = self.device.server_name
-        while time.monotonic() < deadline_s:
-            self.place = self._where()
-            if self.place is not None:
-                if not wanted or self.place == wanted:
-                    return
-                self._server.move_ours(wanted, inward=self.direction is Direction.INPUT)
-            time.sleep(0.02)
-        if wanted and self.place != wanted:
-            self.close()
-            raise DeviceError(
-                f"The sound server does not connect us to '{self.device.name}'.",
-                hint="`s2st devices` lists what there is.",
-            )
-
-    def _look_around(self) -> str:
-        """Something changed at the server: are we still where we belong?"""
-        where = self._where()
-        if where == self.place:
-            return ""
-        if where is None:
-            return "the sound server dropped it"
-        inward = self.direction is Direction.INPUT
-        there = self._server.sources() if inward else self._server.sinks()
-        if not any(item.name == self.place for item in there):
-            return "it was unplugged or removed"
-        title = next((item.title for item in there if item.name == where), where)
-        if not self._follows:
-            return f"the sound server connected '{title}' in its place"
-        # It is still there, so this is a new default, or somebody's choice in a mixer.
-        self.place, self.moved_to = where, title
-        return ""
-
-    def is_back(self) -> bool:
-        """Whether the place that was lost is there again. True without a server."""
-        server = SoundServer()
-        try:
-            if self.place is None:
-                return True
-            if not server.connect():
-                return False
-            inward = self.direction is Direction.INPUT
-            there = server.sources() if inward else server.sinks()
-            return any(item.name == self.place for item in there)
-        finally:
-            server.close()
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from audio_io.chunk import AudioChunk, Boundary, silence
 from audio_io.ports import AudioSource
+from audio_io.stream_clock import StreamClock
 
 CLOSE_S = 0.2
 
@@ -19,10 +20,14 @@ class Feed:
     raised where the feed is iterated. Time of capture is when the sound was read.
     """
 
-    def __init__(self, source: AudioSource, room_ms: int = 2000) -> None:
+    def __init__(
+        self, source: AudioSource, room_ms: int = 2000, stream: StreamClock | None = None
+    ) -> None:
+        """`stream` is told of everything that is read; it flows on when the source has ended."""
         self.sample_rate_hz = source.sample_rate_hz
         self._source = source
         self._room_ms = room_ms
+        self._stream = stream or StreamClock()
         self._chunks: deque[AudioChunk] = deque()
         self._queued_ms = 0.0
         self._changed = threading.Condition()
@@ -72,15 +77,18 @@ class Feed:
 
     def _read(self) -> None:
         try:
-            for chunk in self._source:
+            for read in self._source:
+                chunk = replace(read, captured_at_s=time.monotonic())
+                self._stream.note(chunk)
                 with self._changed:
                     while self._queued_ms >= self._room_ms and not self._ended:
                         self._changed.wait()
                     if self._ended:
                         return
-                    self._chunks.append(replace(chunk, captured_at_s=time.monotonic()))
+                    self._chunks.append(chunk)
                     self._queued_ms += chunk.duration_ms
                     self._changed.notify_all()
+            self._stream.flows = True
         except BaseException as error:  # for the thread that iterates
             with self._changed:
                 self._error = error

@@ -38,7 +38,10 @@ class KeptDevice:
         self._on_lost = on_lost
         self._tell = tell
         self._gone: DeviceStream | None = None
+        self._gone_at_s = 0.0
         self._retry_at_s = 0.0
+        self._was_asleep = False
+        self._was_muted = False
         self.stream: DeviceStream | None = None
         """The open stream; None while the device is lost."""
         self.stopped = False
@@ -55,7 +58,12 @@ class KeptDevice:
     @property
     def place(self) -> str | None:
         """The sound server's name of what we are connected to."""
-        return self.stream.place if self.stream is not None else None
+        return self.stream.place.name if self.stream is not None else None
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether the sound server has suspended it, so that nothing goes through."""
+        return self.stream is not None and self.stream.is_asleep
 
     def open(self, prepare: Callable[[DeviceStream], None]) -> None:
         """Open the device and start it; `prepare` is given the stream before its callback runs.
@@ -82,7 +90,7 @@ class KeptDevice:
         """A block has come or gone. For the callback."""
         stream = self.stream
         if stream is not None:
-            stream.beat(time.monotonic())
+            stream.beat()
 
     def lost(self) -> bool:
         """Whether the device has gone since this was asked last. It is closed and told of then."""
@@ -90,15 +98,14 @@ class KeptDevice:
             return False
         trouble = self.stream.trouble()
         if not trouble:
-            if self.stream.moved_to:
-                self.say("moved", f"The sound server now connects '{self.stream.moved_to}' to us.")
-                self.stream.moved_to = ""
+            self._tell_news(self.stream)
             return False
         gone, self.stream = self.stream, None
         gone.close()
-        if gone.place is not None:  # asked for by name from now on
-            self._device = replace(self._device, server_name=gone.place)
-        self._gone, self._retry_at_s = gone, 0.0
+        if gone.place.name is not None:  # asked for by name from now on
+            self._device = replace(self._device, server_name=gone.place.name)
+        self._gone, self._gone_at_s, self._retry_at_s = gone, time.monotonic(), 0.0
+        self._was_asleep = False
         title = f"The {TITLES[self._direction]} '{self.name}'"
         if self._on_lost is DeviceLost.STOP:
             self.stopped = True
@@ -125,7 +132,7 @@ class KeptDevice:
             self._device = before
             return False
         verb = "Listening to" if self._direction is Direction.INPUT else "Speaking through"
-        again = " again" if found is before else " instead"
+        again = " again" if found.name == before.name else " instead"
         self.say("back", f"{verb} '{self.name}'{again}.")
         return True
 
@@ -137,9 +144,32 @@ class KeptDevice:
     def say(self, kind: str, text: str) -> None:
         self._tell(DeviceNotice(kind, self._direction, text))
 
+    def _tell_news(self, stream: DeviceStream) -> None:
+        """What happened to it, and is no loss."""
+        place, title = stream.place, f"The {TITLES[self._direction]} '{self.name}'"
+        if place.moved_to:
+            self._device = replace(self._device, name=place.moved_to)
+            self.say("moved", f"The sound server now connects '{place.moved_to}' to us.")
+            place.moved_to = ""
+        if stream.is_asleep != self._was_asleep:
+            self._was_asleep = stream.is_asleep
+            if stream.is_asleep:
+                self.say("asleep", f"{title} sleeps: the sound server has suspended it.")
+            else:
+                self.say("awake", f"{title} is awake again.")
+        # Of a microphone the zeros tell, whoever it was that muted it.
+        if self._direction is Direction.OUTPUT and place.is_muted != self._was_muted:
+            self._was_muted = place.is_muted
+            if place.is_muted:
+                self.say("silent", f"{title} is muted at the sound server: nobody hears it.")
+            else:
+                self.say("sounding", f"{title} can be heard again.")
+
     def _next(self) -> Device | None:
-        if self._gone is not None and self._gone.is_back():
-            return self._device
+        if self._gone is not None:
+            found = self._gone.place.found_again(self._gone_at_s)
+            if found is not None:
+                return found
         if self._on_lost is not DeviceLost.DEFAULT:
             return None
         found = find_device(list_devices(), None, self._direction)

@@ -1,11 +1,13 @@
 """`Microphone`: a source of what a microphone hears, for as long as it takes."""
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from audio_io.capture_time import CaptureTime
 from audio_io.chunk import AudioChunk, Boundary, Samples, silence
 from audio_io.device_stream import BLOCK_MS, LATENCY_S, DeviceLost, DeviceStream
 from audio_io.devices import Device, Direction
@@ -15,8 +17,10 @@ from audio_io.ring import Block, BlockRing
 
 RING_S = 60
 """How long the engine may be busy before sound is lost in the ring."""
-JUMP_S = 0.5
-"""Sound missing for this long is a loss; less is the device's own unevenness."""
+MOST_AT_ONCE = 5
+"""Blocks in one chunk."""
+AGES = 50
+"""How old sound is when it arrives is taken from so many blocks: one block's is uneven."""
 TELL_EVERY_S = 10.0
 MUTED_S = 3.0
 """Exact zeros for this long come from no microphone that hears."""
@@ -26,8 +30,9 @@ class Microphone:
     """An `AudioSource` that ends when `end` is called.
 
     The device's callback copies into a ring and counts; all else happens on the thread that
-    iterates. What is captured while the device is lost, or connected to another one, is thrown
-    away. After a loss the next chunk's `start_sample` jumps by the time that passed.
+    iterates. Stream time is counted in the frames that were captured, however late they come. What
+    is captured while the device is lost, or connected to another one, is thrown away. After a loss
+    the next chunk's `start_sample` jumps by the time that passed.
     """
 
     def __init__(
@@ -52,8 +57,16 @@ class Microphone:
         self._ended = False
         self._next_sample = 0
         """Stream time of the next chunk."""
-        self._last_at_s: float | None = None
-        """When the last block came, on a clock that goes on while the machine sleeps."""
+        self._times = CaptureTime(sample_rate_hz)
+        """Of the open stream, on a clock that goes on while the machine sleeps."""
+        self._ages_s: deque[float] = deque(maxlen=AGES)
+        """How old the last sample of a block was when it arrived, as the device says."""
+        self._heard_at_s: float | None = None
+        """When the sound handed on last had come, on that clock."""
+        self._reopened = False
+        """Whether nothing was heard of the device since it was opened again."""
+        self._slept = False
+        """Whether the sound server had suspended the device since sound came last."""
         self._lost_reason = ""
         """Why sound is missing before the next chunk; empty when none is."""
         self._zeros_s = 0.0
@@ -74,7 +87,7 @@ class Microphone:
     @property
     def waiting_ms(self) -> float:
         """Sound captured and not yet handed on."""
-        return self._ring.waiting * BLOCK_MS
+        return (self._ring.waiting + self._times.waiting) * BLOCK_MS
 
     @property
     def dropped_samples(self) -> int:
@@ -94,16 +107,18 @@ class Microphone:
             if self.device.lost():
                 yield self._close_at_loss()
                 continue
+            self._slept = self._slept or self.device.is_asleep
             self._tell_overruns()
             chunk = self._take()
             if chunk is None:
                 time.sleep(BLOCK_MS / 2000)
             else:
                 yield chunk
-        while (chunk := self._take()) is not None:
+        while (chunk := self._take(ends=True)) is not None:
             yield chunk
-        if self.device.stream is None and self._last_at_s is not None:
-            self._jump(_awake_s() - self._last_at_s)
+        is_away = self.device.stream is None or self.device.is_asleep
+        if is_away and self._heard_at_s is not None:
+            self._jump(_awake_s() - self._heard_at_s)
         rest = self._resampler.process(silence(0), last=True)
         yield self._made(rest, time.monotonic(), Boundary.STREAM)
 
@@ -116,8 +131,8 @@ class Microphone:
         self._overruns += bool(status)
         # The last sample of the block is as old as the device says, but for nonsense.
         age_s = times.currentTime - times.inputBufferAdcTime - BLOCK_MS / 1000
-        captured_at_s = time.monotonic() - min(max(age_s, 0.0), LATENCY_S)
-        self._ring.try_write(indata[:, 0], self._frames, captured_at_s, round(_awake_s() * 1000))
+        age_us = round(min(max(age_s, 0.0), LATENCY_S) * 1e6)
+        self._ring.try_write(indata[:, 0], self._frames, _awake_s(), age_us)
         self._frames += frames
 
     def _prepare(self, stream: DeviceStream) -> None:
@@ -125,6 +140,9 @@ class Microphone:
             self._ring = BlockRing(RING_S * 1000 // BLOCK_MS, stream.block_samples)
         self._resampler = StreamResampler(stream.rate_hz, self.sample_rate_hz)
         self._rate_hz = stream.rate_hz
+        self._times = CaptureTime(stream.rate_hz)
+        self._ages_s.clear()
+        self._reopened = self._heard_at_s is not None
         self._next_frame = self._frames
 
     def _tell_overruns(self) -> None:
@@ -137,31 +155,51 @@ class Microphone:
             text = f"The microphone '{name}' lost sound, {new} times: the machine is busy."
             self.device.say("overrun", text)
 
-    def _take(self) -> AudioChunk | None:
-        """All blocks that wait, up to where sound is missing, as one chunk."""
+    def _take(self, *, ends: bool = False) -> AudioChunk | None:
+        """All blocks that wait, up to where sound is missing, as one chunk. `ends`: none that comes
+        later can tell more about them."""
+        while ends or self._times.waiting < MOST_AT_ONCE:
+            read = self._ring.read()
+            if read is None:
+                break
+            self._times.put(read)
+        if ends:
+            self._times.decide()
         made: list[Samples] = []
-        at_s = 0.0
-        block_s = BLOCK_MS / 1000
-        while len(made) < 5 and (block := self._ring.read()) is not None:
-            arrived_s = block.mark / 1000
-            missing_s = arrived_s - self._last_at_s - block_s if self._last_at_s else 0.0
-            self._last_at_s = arrived_s
-            unread = block.first_sample - self._next_frame
+        while len(made) < MOST_AT_ONCE and (taken := self._times.take()) is not None:
+            missing_s = self._missing_s(*taken)
+            if missing_s > 0 and made:
+                self._times.put_back(*taken)
+                break
+            self._jump(missing_s)
+            block, _ = taken
+            self._reopened = False
             self._next_frame = block.first_sample + len(block.samples)
-            if unread > 0 and not self._lost_reason:
-                self._lost_reason = "nobody took it in time"
-                missing_s = unread / self._rate_hz
-            if missing_s > JUMP_S or (self._lost_reason and missing_s > 0):
-                self._jump(missing_s)
+            self._heard_at_s = self._times.captured_at_s(self._next_frame)
             made.append(self._resampler.process(block.samples))
-            at_s = block.at_s
+            self._ages_s.append(block.mark / 1e6)
             self._watch_zeros(block)
-        if not made:
+        if not made or self._heard_at_s is None:
             return None
-        return self._made(np.concatenate(made), at_s, Boundary.NONE)
+        ago_s = _awake_s() - self._heard_at_s + float(np.median(self._ages_s))
+        return self._made(np.concatenate(made), time.monotonic() - ago_s, Boundary.NONE)
+
+    def _missing_s(self, block: Block, missing_s: float) -> float:
+        """How much is missing before a block, and why: that is kept for the next chunk."""
+        if self._reopened and self._heard_at_s is not None:
+            return self._times.captured_at_s(block.first_sample) - self._heard_at_s
+        unread = block.first_sample - self._next_frame
+        if unread > 0:
+            self._lost_reason = self._lost_reason or "nobody took it in time"
+        return missing_s + unread / self._rate_hz
 
     def _jump(self, missing_s: float) -> None:
+        if missing_s <= 0:
+            return
+        if not self._lost_reason and self._slept:
+            self._lost_reason = f"the microphone '{self.device.name}' slept"
         self._lost_reason = self._lost_reason or f"nothing was captured for {missing_s:.1f} s"
+        self._slept = False
         self._next_sample += round(missing_s * self.sample_rate_hz)
 
     def _made(self, samples: Samples, at_s: float, boundary: Boundary) -> AudioChunk:
@@ -194,6 +232,7 @@ class Microphone:
         """What was open ends here; nothing captured since is heard."""
         while self._ring.read() is not None:
             pass
+        self._times.clear()
         self._resampler = StreamResampler(self.sample_rate_hz, self.sample_rate_hz)
         self._lost_reason = f"the microphone '{self.device.name}' was away"
         self._ended = self._ended or self.device.stopped

@@ -30,6 +30,10 @@ class ServerDevice:
     channels: int
     rate_hz: int
     is_default: bool
+    is_muted: bool = False
+    """Or turned down to nothing."""
+    address: str = ""
+    """Of a Bluetooth device, whichever profile it has; empty for others."""
 
 
 class SoundServer:
@@ -76,6 +80,19 @@ class SoundServer:
         """Name of the sink this process plays to."""
         return self._ours("sink_input_list", "sink", "sink_list")
 
+    def is_ours_muted(self, *, inward: bool) -> bool:
+        """Whether this process's own stream is muted at the server, or turned down to nothing."""
+        streams = "source_output_list" if inward else "sink_input_list"
+
+        def muted(pulse: Any) -> bool:
+            return any(
+                bool(stream.mute) or stream.volume.value_flat == 0.0
+                for stream in getattr(pulse, streams)()
+                if stream.proplist.get("application.process.id") == str(os.getpid())
+            )
+
+        return self._ask(muted, False)
+
     def move_ours(self, name: str, *, inward: bool) -> None:
         """Connect this process's stream to the source or sink of that name."""
         kind, streams = ("source", "source_output") if inward else ("sink", "sink_input")
@@ -102,6 +119,8 @@ class SoundServer:
                     item.channel_count,
                     item.sample_spec.rate,
                     item.name == default,
+                    bool(item.mute) or item.volume.value_flat == 0.0,
+                    _address(item.proplist),
                 )
                 for item in getattr(pulse, f"{kind}_list")()
             ]
@@ -132,6 +151,14 @@ class SoundServer:
             return nothing
 
 
+def _address(properties: dict[str, str]) -> str:
+    """PipeWire and PulseAudio write it down differently."""
+    if address := properties.get("api.bluez5.address"):
+        return address
+    is_bluetooth = properties.get("device.api") in ("bluez", "bluez5")
+    return properties.get("device.string", "") if is_bluetooth else ""
+
+
 def pulse_errors() -> tuple[type[Exception], ...]:
     """What pulsectl raises when the server is not there, or not any more."""
     import pulsectl
@@ -146,7 +173,10 @@ class Watch:
     def __init__(self) -> None:
         self._changed = threading.Event()
         self._ended = threading.Event()
-        self._pulse: Any = None
+        self._happened = False
+        self.suspended: frozenset[str] = frozenset()
+        """Sources and sinks that sleep now. A server that hangs is waited for by this thread alone.
+        """
         self._thread = threading.Thread(target=self._run, name="sound-server", daemon=True)
         self._thread.start()
 
@@ -169,14 +199,29 @@ class Watch:
                 with pulsectl.Pulse("s2st watch", connect=False) as pulse:
                     pulse.connect(autospawn=False)
                     pulse.event_mask_set("source", "sink", "source_output", "sink_input")
-                    pulse.event_callback_set(self._note)
-                    self._changed.set()
+                    pulse.event_callback_set(self._hear)
+                    self._note()
                     while not self._ended.is_set():
+                        if self._happened:
+                            self._happened = False
+                            self.suspended = _suspended(pulse)
+                            self._changed.set()
                         pulse.event_listen(timeout=0.5)
             except pulse_errors() as error:
                 logger.debug("the sound server is gone: %s", error)
                 self._changed.set()
                 self._ended.wait(0.5)
 
-    def _note(self, event: Any) -> None:
-        self._changed.set()
+    def _hear(self, event: Any) -> None:
+        import pulsectl
+
+        self._note()
+        raise pulsectl.PulseLoopStop
+
+    def _note(self) -> None:
+        self._happened = True
+
+
+def _suspended(pulse: Any) -> frozenset[str]:
+    there = [*pulse.source_list(), *pulse.sink_list()]
+    return frozenset(item.name for item in there if item.state == "suspended")

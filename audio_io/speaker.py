@@ -83,7 +83,7 @@ class Speaker:
     @property
     def ready(self) -> bool:
         """Whether what is written now will be heard."""
-        return self.device.stream is not None
+        return self.device.stream is not None and not self.device.is_asleep
 
     def write(self, chunk: AudioChunk) -> None:
         """Waits while there is no room."""

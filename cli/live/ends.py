@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from audio_io.clock import RunningClock
 from audio_io.cut import CutSource
 from audio_io.device_stream import DeviceLost
 from audio_io.devices import Device, Direction, find_device, list_devices
@@ -21,6 +22,7 @@ from audio_io.paced import PacedSource
 from audio_io.ports import AudioSource
 from audio_io.recordings.recording import open_pipe, open_recording
 from audio_io.speaker import Speaker
+from audio_io.stream_clock import ClockedSource, StreamClock
 from audio_io.tee import RecordedSource
 from cli.live.plan import LivePlan
 from engine.hearing.catch_up import CatchUp, CatchUpConfig
@@ -131,16 +133,22 @@ def find_devices(plan: LivePlan) -> Devices:
 
 
 def join_ends(
-    plan: LivePlan, devices: Devices, tell: Tell, recorder: Recorder | None, stack: ExitStack
+    plan: LivePlan,
+    devices: Devices,
+    tell: Tell,
+    stream: StreamClock,
+    recorder: Recorder | None,
+    stack: ExitStack,
 ) -> LiveEnds:
-    """Open what was asked for; `stack` closes it. `plan.spoken` says whether to speak.
+    """Open what was asked for; `stack` closes it. `plan.spoken` says whether to speak. `stream` is
+    told where the sound stands.
 
     Raises:
         DeviceError: a device cannot be used.
         SoundFileError: the recording cannot be read.
     """
     on_lost = DeviceLost(plan.options.device_lost)
-    found = _open_input(plan, devices.input, on_lost, tell, stack)
+    found = _open_input(plan, devices.input, on_lost, tell, stream, stack)
     rate_hz = found.source.sample_rate_hz
     kept: AudioSource = found.source
     if recorder is not None:
@@ -172,7 +180,9 @@ def join_ends(
             limit_ms=max(1000.0, 500 * plan.options.max_lag_s),
             hard_limit_ms=max(1000.0, 1000 * plan.options.max_lag_s),
         )
-        kept = CatchUp(kept, found.waiting_ms, limits)
+        running = RunningClock()
+        stack.callback(running.close)
+        kept = CatchUp(kept, found.waiting_ms, limits, running, running.held_s)
     voice = None
     if speaker is not None:
         lag = LagConfig(max_lag_s=plan.options.max_lag_s)
@@ -198,14 +208,19 @@ def _rate(plan: LivePlan) -> int:
 
 
 def _open_input(
-    plan: LivePlan, device: Device | None, on_lost: DeviceLost, tell: Tell, stack: ExitStack
+    plan: LivePlan,
+    device: Device | None,
+    on_lost: DeviceLost,
+    tell: Tell,
+    stream: StreamClock,
+    stack: ExitStack,
 ) -> _Input:
     asked, rate_hz = plan.options.input, _rate(plan)
     if device is not None:
         microphone = Microphone(device, rate_hz, on_lost, tell, follows=asked is None)
         stack.callback(microphone.close)
         return _Input(
-            microphone,
+            ClockedSource(microphone, stream),
             lambda: microphone.waiting_ms,
             microphone.end,
             device.name,
@@ -213,27 +228,30 @@ def _open_input(
             microphone,
         )
     if asked is None or asked == PIPE:
-        return _open_pipe(plan, stack)
+        stream.flows = False
+        return _open_pipe(plan, stream, stack)
     recording = open_recording(Path(asked), rate_hz, BLOCK_MS, plan.sound)
     stack.callback(recording.close)
     paced = PacedSource(recording)
-    return _Input(paced, lambda: paced.waiting_ms, paced.end, Path(asked).name)
+    clocked = ClockedSource(paced, stream)
+    return _Input(clocked, lambda: paced.waiting_ms, paced.end, Path(asked).name)
 
 
-def _open_pipe(plan: LivePlan, stack: ExitStack) -> _Input:
+def _open_pipe(plan: LivePlan, stream: StreamClock, stack: ExitStack) -> _Input:
     options, rate_hz = plan.options, _rate(plan)
     if sys.stdin is None:
         raise SoundFileError("Standard input is closed.", hint="Pipe sound into it.")
     if sys.stdin.isatty():
         raise UsageError("Standard input is a terminal, not sound.", hint="Pipe sound into it.")
     # Not Python's own reader: a thread that waits in it at the very end would abort the program.
-    stream = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
-    source = open_pipe(stream, rate_hz, options.raw_rate_hz, block_ms=BLOCK_MS, choice=plan.sound)
+    piped = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
+    source = open_pipe(piped, rate_hz, options.raw_rate_hz, block_ms=BLOCK_MS, choice=plan.sound)
     if options.pace:
         stack.callback(source.close)
         paced = PacedSource(source)
-        return _Input(paced, lambda: paced.waiting_ms, paced.end, "standard input")
-    feed = Feed(source)
+        clocked = ClockedSource(paced, stream)
+        return _Input(clocked, lambda: paced.waiting_ms, paced.end, "standard input")
+    feed = Feed(source, stream=stream)
     stack.callback(feed.close)
     return _Input(feed, None, feed.end, "standard input")
 

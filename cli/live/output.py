@@ -18,9 +18,10 @@ from cli.options.wording import worded
 from cli.terminal.keys import Key, Keys
 from cli.terminal.lines import ResultLines
 from engine.events import AudioLost, OutputHeard, SourceText, SpeechDropped, Stamped, TargetText
-from engine.live.conversation import Conversation, Happening, Mark, mark_record
+from engine.live.conversation import Conversation
+from engine.live.happenings import EngineSlow, Happened, HappeningQueue, Mark, mark_record
 from engine.metrics.meter import Meter
-from engine.text.records import as_line, stamped_record
+from engine.text.records import as_line, event_record, timed
 from engine.text.writers import one_line
 
 DRAW_EVERY_S = 0.25
@@ -32,7 +33,7 @@ NOTICE_S = 15.0
 class LiveOutput(Protocol):
     """Belongs to the main thread."""
 
-    def show(self, items: Sequence[Happening], lost: int) -> None:
+    def show(self, items: Sequence[Happened], lost: int) -> None:
         """What happened since; `lost` happenings before that were not kept."""
 
     def refresh(self) -> None:
@@ -87,8 +88,8 @@ class PanelOutput:
             self._exits = exits.pop_all()
         stack.callback(self.close)
 
-    def show(self, items: Sequence[Happening], lost: int) -> None:
-        for item in items:
+    def show(self, items: Sequence[Happened], lost: int) -> None:
+        for item in (happened.what for happened in items):
             if isinstance(item, Stamped):
                 self._view.hear(item)
                 if isinstance(item.event, SpeechDropped | AudioLost):
@@ -98,7 +99,7 @@ class PanelOutput:
                 self._note_device(item)
             elif isinstance(item, Mark):
                 self._view.marks = item.number
-            else:
+            elif isinstance(item, str):
                 self._note(item)
         if lost:
             self._note(f"{lost} events were not shown: this terminal is too slow")
@@ -170,15 +171,15 @@ class PlainOutput:
         self._several = len(conversation.request.targets) > 1
         self._slow = False
 
-    def show(self, items: Sequence[Happening], lost: int) -> None:
-        for item in items:
+    def show(self, items: Sequence[Happened], lost: int) -> None:
+        for item in (happened.what for happened in items):
             if isinstance(item, Stamped):
                 self._show_event(item)
             elif isinstance(item, DeviceNotice):
                 say(item.text)
             elif isinstance(item, Mark):
                 self._remark(f"mark {item.number} at {item.at_s:.1f} s")
-            else:
+            elif isinstance(item, str):
                 say(item)
         if lost:
             say(f"{lost} events were not shown: whoever reads them is too slow")
@@ -213,34 +214,45 @@ class PlainOutput:
 
 
 class JsonOutput:
-    """One record a line on standard output."""
+    """One record a line on standard output, each with its time, which never goes back."""
 
-    def __init__(self, meter: Meter, lines: ResultLines) -> None:
+    def __init__(self, meter: Meter, lines: ResultLines, queue: HappeningQueue) -> None:
         self._meter = meter
         self._lines = lines
+        self._queue = queue
         self._slow = False
 
-    def show(self, items: Sequence[Happening], lost: int) -> None:
+    def show(self, items: Sequence[Happened], lost: int) -> None:
         if lost:
-            self._lines.put(as_line({"type": "events_lost", "count": lost}))
+            at_s = items[0].at_s if items else self._queue.last_s()
+            self._put({"type": "events_lost", "count": lost}, at_s)
         for item in items:
-            if isinstance(item, Stamped):
-                self._lines.put(as_line(stamped_record(item)))
-            elif isinstance(item, DeviceNotice):
-                self._lines.put(as_line(device_record(item)))
-            elif isinstance(item, Mark):
-                self._lines.put(as_line(mark_record(item)))
-            else:
-                self._lines.put(as_line({"type": "notice", "text": worded(item)}))
+            self._put(_record(item), item.at_s)
 
     def refresh(self) -> None:
         slowness = self._meter.slowness
         if self._meter.is_slow and not self._slow and slowness is not None:
-            self._lines.put(as_line({"type": "engine_slow", "factor": round(slowness, 3)}))
+            self._queue.put(EngineSlow(slowness))
         self._slow = self._meter.is_slow
 
     def close(self) -> None:
         pass
+
+    def _put(self, record: dict[str, object], at_s: float) -> None:
+        self._lines.put(as_line(timed(record, at_s)))
+
+
+def _record(happened: Happened) -> dict[str, object]:
+    item = happened.what
+    if isinstance(item, Stamped):
+        return event_record(item.event)
+    if isinstance(item, DeviceNotice):
+        return device_record(item)
+    if isinstance(item, Mark):
+        return mark_record(item)
+    if isinstance(item, EngineSlow):
+        return {"type": "engine_slow", "factor": round(item.factor, 3)}
+    return {"type": "notice", "text": worded(item)}
 
 
 def device_record(notice: DeviceNotice) -> dict[str, object]:

@@ -31,12 +31,12 @@ from cli.terminal.lines import ResultLines
 from cli.terminal.signals import Signals
 from cli.terminal.verbosity import is_verbose
 from engine.errors import EngineError
-from engine.events import Stamped
-from engine.live.conversation import Conversation, HappeningQueue
+from engine.live.conversation import Conversation
+from engine.live.happenings import HappeningQueue
 from engine.live.recorder import Recorder
 from engine.live.speed import judge_speed
 from engine.streams.process_stepper import ProcessStepper
-from engine.text.records import as_line
+from engine.text.records import as_line, timed
 from engine.whisper.check import OutputCheck
 from engine.whisper.output_asr import OutputAsr, OutputAsrConfig
 
@@ -92,7 +92,7 @@ def run_live(options: LiveOptions) -> int:
         recorder = None
         if options.record is not None:
             try:
-                recorder = Recorder(options.record, plan.languages, queue.put)
+                recorder = Recorder(options.record, plan.languages, queue.put, queue.stream)
             except S2stError as error:
                 error.hint = "Give --record another folder."
                 raise
@@ -101,13 +101,13 @@ def run_live(options: LiveOptions) -> int:
 
         def tell(notice: DeviceNotice) -> None:
             notices.append(notice)
-            queue.put(notice)
+            at_s = queue.put(notice)
             if recorder is not None:
-                recorder.note(device_record(notice))
+                recorder.note(device_record(notice), at_s)
 
         if not is_verbose():
             stack.enter_context(quiet_libraries())
-        ends = join_ends(plan, devices, tell, recorder, stack)
+        ends = join_ends(plan, devices, tell, queue.stream, recorder, stack)
         conversation = Conversation(
             plan.request,
             ends,
@@ -226,7 +226,7 @@ class _Run:
             time.monotonic() - started_s,
         )
         if self._options.json:
-            self._lines.put(as_line(summary.record()))
+            self._lines.put(as_line(timed(summary.record(), self._queue.last_s())))
         else:
             summary.tell(quiet=self._options.quiet)
         self._lines.finish()
@@ -241,13 +241,7 @@ class _Run:
     def _tell_understood(self) -> None:
         check = self._conversation.check
         if check is not None:
-            check.tell(self._hear, self._queue.put)
-
-    def _hear(self, stamped: Stamped) -> None:
-        """An event that does not come from the session."""
-        self._queue.put(stamped)
-        if self._recorder is not None:
-            self._recorder.hear(stamped)
+            check.tell(self._conversation.hear, self._queue.put)
 
     def _finish_check(self, output: LiveOutput, hangs: bool) -> None:
         """What was spoken last is understood a little later. Whoever is in a hurry waits not."""
@@ -330,7 +324,7 @@ class _Run:
     def _output(self) -> LiveOutput:
         options = self._options
         if options.json:
-            return JsonOutput(self._conversation.meter, self._lines)
+            return JsonOutput(self._conversation.meter, self._lines, self._queue)
         if _has_panel(options):
             return PanelOutput(self._plan, self._conversation, self._ends, self._act, self._stack)
         return PlainOutput(self._conversation, self._lines, quiet=options.quiet)

@@ -15,6 +15,8 @@ from audio_io.clock import Clock, WallClock
 from audio_io.pauses import find_pauses, quietest_point
 from audio_io.ports import AudioSource
 
+FAST = 0.5
+"""An engine that needs less for a second of sound soon catches up."""
 REASON = "the engine is slower than the speech"
 
 
@@ -47,9 +49,11 @@ class CatchUp:
         waiting_ms: Callable[[], float],
         config: CatchUpConfig | None = None,
         clock: Clock | None = None,
+        held_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """`waiting_ms` says how much sound has come that `source` did not hand on; iterating must
-        not wait for that much."""
+        not wait for that much. `held_s` says for how long this process was held so far, as by
+        Ctrl-Z: what came meanwhile is caught up with, where the engine is fast enough."""
         self.sample_rate_hz = source.sample_rate_hz
         self._source = source
         self._waiting_ms = waiting_ms
@@ -60,6 +64,9 @@ class CatchUp:
         self._steps_s = 0.0
         """All of that sound."""
         self._unheard: deque[AudioChunk] = deque()
+        self._held_s = held_s
+        self._held_before_s = held_s()
+        """The same when all had been heard."""
 
     @property
     def duration_s(self) -> float | None:
@@ -107,6 +114,10 @@ class CatchUp:
 
     def _is_too_much(self) -> bool:
         unheard_ms = sum(chunk.duration_ms for chunk in self._unheard)
+        if len(self._unheard) <= 1:
+            self._held_before_s = self._held_s()
+        elif self.slowness < FAST:
+            unheard_ms -= 1000 * (self._held_s() - self._held_before_s)
         if unheard_ms <= self._config.limit_ms:
             return False
         return unheard_ms > self._config.hard_limit_ms or self.slowness > 1.0

@@ -4,16 +4,15 @@ It runs on a thread of its own. Terminal and socket steer the same one.
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from audio_io.clock import WallClock
 from audio_io.cut import CutSource
-from audio_io.device_stream import DeviceNotice
 from engine.agent import StreamControls, StreamRequest
 from engine.events import Stamped
+from engine.live.happenings import HappeningQueue, Mark, mark_record
 from engine.live.recorder import Recorder
 from engine.metrics.meter import Meter
 from engine.registry import describe
@@ -23,49 +22,7 @@ from engine.stepper import Stepper
 from engine.voice import Voice
 from engine.whisper.check import OutputCheck
 
-QUEUE_ITEMS = 10_000
 LOUDEST_PERCENT = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A moment somebody marked."""
-
-    at_s: float
-    """Stream time, in seconds."""
-    number: int
-
-
-def mark_record(mark: Mark) -> dict[str, object]:
-    return {"type": "mark", "number": mark.number, "start_s": round(mark.at_s, 3)}
-
-
-Happening: TypeAlias = Stamped | DeviceNotice | Mark | str
-"""What the main thread is told: events, what happens to devices, marks, and plain sentences."""
-
-
-class HappeningQueue:
-    """From any thread to the main one. When it is full the oldest is lost, and counted."""
-
-    def __init__(self) -> None:
-        self._items: deque[Happening] = deque()
-        self._lock = threading.Lock()
-        self._lost = 0
-
-    def put(self, item: Happening) -> None:
-        with self._lock:
-            if len(self._items) >= QUEUE_ITEMS:
-                self._items.popleft()
-                self._lost += 1
-            self._items.append(item)
-
-    def drain(self) -> tuple[list[Happening], int]:
-        """All that waits, and how many were lost before it."""
-        with self._lock:
-            items, lost = list(self._items), self._lost
-            self._items.clear()
-            self._lost = 0
-            return items, lost
 
 
 class Loudness(Protocol):
@@ -159,12 +116,19 @@ class Conversation:
         self.ends.loudness.choose(self.volume_percent, muted=self.muted)
 
     def mark(self) -> Mark:
+        """This very moment, wherever the engine is."""
         self.marks += 1
-        mark = Mark(self.heard_s, self.marks)
+        mark = Mark(self._queue.stream_s(), self.marks)
+        at_s = self._queue.put(mark)
         if self._recorder is not None:
-            self._recorder.note(mark_record(mark))
-        self._queue.put(mark)
+            self._recorder.note(mark_record(mark), at_s)
         return mark
+
+    def hear(self, stamped: Stamped) -> None:
+        """An event: for whoever looks on, and for the recording."""
+        at_s = self._queue.put(stamped)
+        if self._recorder is not None:
+            self._recorder.hear(stamped, at_s)
 
     def swap(self) -> bool:
         """Exchange the languages, if the engine can; what is heard now is translated first."""
@@ -201,9 +165,7 @@ class Conversation:
         spoken = _spoken(self.request)
         if self.ends.voice is not None and spoken is not None:
             voices[spoken] = self.ends.voice
-        listeners: list[Callable[[Stamped], None]] = [self.meter.hear, self._queue.put]
-        if self._recorder is not None:
-            listeners.append(self._recorder.hear)
+        listeners: list[Callable[[Stamped], None]] = [self.meter.hear, self.hear]
         if self.check is not None:
             listeners.append(self.check.hear)
         return Session(
@@ -219,9 +181,8 @@ class Conversation:
         )
 
     def _progress(self, heard: Heard) -> None:
-        self.heard_s = heard.chunk.end_s
-        if self._recorder is not None and heard.chunk.captured_at_s is not None:
-            self._recorder.heard_at(heard.chunk.captured_at_s, heard.chunk.end_s)
+        if len(heard.chunk.samples):  # an end may lie where sound was lost
+            self.heard_s = heard.chunk.end_s
         self.meter.progress(heard)
 
 

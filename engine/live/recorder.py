@@ -7,18 +7,21 @@ cue is written at once, and the cue that is still open stands in the file alread
 import contextlib
 import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from audio_io.chunk import AudioChunk, Samples
 from audio_io.errors import OutputError, S2stError, UsageError
 from audio_io.ports import AudioSink
 from audio_io.running_wav import RunningWav
+from audio_io.stream_clock import StreamClock
 from engine.events import SourceText, Stamped, TargetText
 from engine.speaking.live_voice import Keep
-from engine.text.records import as_line, stamped_record
+from engine.text.records import as_line, event_record, timed
 from engine.text.subtitles import VTT_HEADER, Cue, SubtitleComposer, format_srt, format_vtt
 
+UNEVEN_S = 0.03
+"""By so much speech may be heard later than it would follow, and still follows."""
 SOURCE, TRANSLATION, TRANSCRIPT = "source.wav", "translation.wav", "transcript.jsonl"
 
 
@@ -26,9 +29,14 @@ class Recorder:
     """Keeps one session in a folder. A disk that fills up ends the keeping, not the session."""
 
     def __init__(
-        self, folder: Path, languages: tuple[str, ...], failed: Callable[[str], None]
+        self,
+        folder: Path,
+        languages: tuple[str, ...],
+        failed: Callable[[str], object],
+        stream: StreamClock | None = None,
     ) -> None:
-        """`failed` is told once why no more is kept, on whatever thread found out.
+        """`failed` is told once why no more is kept, on whatever thread found out. `stream` lays
+        what is spoken beside what is heard.
 
         Raises:
             UsageError: the folder holds an earlier session.
@@ -41,8 +49,9 @@ class Recorder:
         """Why nothing more is kept."""
         self._closed = False
         self._wavs: list[RunningWav] = []
-        self._started_at_s: float | None = None
-        """Clock time of the session's stream time 0."""
+        self._stream = stream or StreamClock()
+        self._at_s = 0.0
+        """Of the newest line."""
         subtitled = [(language, form) for language in languages for form in ("srt", "vtt")]
         names = [SOURCE, TRANSLATION, TRANSCRIPT, *map(".".join, subtitled)]
         try:
@@ -71,28 +80,24 @@ class Recorder:
 
         def keep(samples: Samples, heard_at_s: float, begins: bool) -> None:
             nonlocal end
-            start = end
-            if begins and self._started_at_s is not None:
-                # A clause follows the one before at once, or begins where it is heard.
-                start = max(end, round((heard_at_s - self._started_at_s) * rate_hz))
+            there = round(self._stream.stream_s(heard_at_s) * rate_hz)
+            # A clause follows the one before at once, or begins where it is heard; and it goes on
+            # where it is heard, should the speaker have stood still in the middle of it.
+            stood = there - end > rate_hz * UNEVEN_S
+            start = max(end, there) if begins or stood else end
             chunk = AudioChunk(samples, rate_hz, start)
             sink.write(chunk)
             end = chunk.end_sample
 
         return keep
 
-    def hear(self, stamped: Stamped) -> None:
-        """A listener of a session."""
-        self.guard(lambda: self._write(stamped))
+    def hear(self, stamped: Stamped, at_s: float) -> None:
+        """An event that came at a stream time."""
+        self.guard(lambda: self._write(stamped, at_s))
 
-    def note(self, record: dict[str, object]) -> None:
+    def note(self, record: Mapping[str, object], at_s: float) -> None:
         """Something that is no event of the engine: a mark, a device lost."""
-        self.guard(lambda: self._line(record))
-
-    def heard_at(self, captured_at_s: float, stream_s: float) -> None:
-        """Tells where the clock stood at a moment of the stream."""
-        if self._started_at_s is None:
-            self._started_at_s = captured_at_s - stream_s
+        self.guard(lambda: self._line(record, at_s))
 
     def close(self) -> None:
         """May be called twice."""
@@ -129,13 +134,14 @@ class Recorder:
         self._wavs.append(wav)
         return wav
 
-    def _write(self, stamped: Stamped) -> None:
+    def _write(self, stamped: Stamped, at_s: float) -> None:
         for subtitles in self._subtitles:
             subtitles.hear(stamped)
-        self._line(stamped_record(stamped))
+        self._line(event_record(stamped.event), at_s)
 
-    def _line(self, record: dict[str, object]) -> None:
-        self._transcript.add(as_line(record) + "\n")
+    def _line(self, record: Mapping[str, object], at_s: float) -> None:
+        self._at_s = max(self._at_s, at_s)  # two threads may have come at once
+        self._transcript.add(as_line(timed(record, self._at_s)) + "\n")
 
 
 class _Keeping:

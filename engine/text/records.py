@@ -1,6 +1,7 @@
 """An event as a flat record, for JSON lines."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from engine.events import (
@@ -11,7 +12,6 @@ from engine.events import (
     SourceText,
     SpeechDropped,
     SpeechPlayed,
-    Stamped,
     TargetAudio,
     TargetText,
     UtteranceEnded,
@@ -69,16 +69,12 @@ def event_record(event: Event) -> dict[str, Any]:
     return record
 
 
-def stamped_record(stamped: Stamped) -> dict[str, Any]:
-    """An event of a live session, with `at_s`: when it came, in seconds of the stream's time."""
-    record = event_record(stamped.event)
-    if stamped.captured_at_s is not None:
-        stream_began_at_s = stamped.captured_at_s - stamped.heard_s
-        record["at_s"] = round(stamped.emitted_at_s - stream_began_at_s, 3)
-    return record
+def timed(record: Mapping[str, object], at_s: float) -> dict[str, object]:
+    """A record of a live session, with `at_s`: when it came, in seconds of the stream's time."""
+    return {**record, "at_s": round(at_s, 3)}
 
 
-def as_line(record: dict[str, Any]) -> str:
+def as_line(record: Mapping[str, object]) -> str:
     line = json.dumps(record, ensure_ascii=False)
     # What is no UTF-8 in a file's name stands as a lone surrogate, which JSON writes \udcff.
     return line.encode(errors="backslashreplace").decode()

@@ -36,7 +36,7 @@ class OutputCheck:
         elif isinstance(event, UtteranceEnded):
             self._asr.end_utterance(event.utterance)
 
-    def tell(self, heard: Callable[[Stamped], None], failed: Callable[[str], None]) -> None:
+    def tell(self, heard: Callable[[Stamped], None], failed: Callable[[str], object]) -> None:
         """Pass on what was understood since; `failed` is told, once, why it is over."""
         try:
             news = self._asr.news()

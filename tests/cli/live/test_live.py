@@ -74,6 +74,13 @@ def test_a_pipe_is_heard_as_it_comes_and_to_its_end() -> None:
     assert records(ran, "audio_lost") == []
     (summary,) = records(ran, "summary")
     assert summary["source_words"] == 7
+    assert_time_goes_on(ran)
+
+
+def assert_time_goes_on(ran: Ran) -> None:
+    """Every line has its time, and none is before the one above it."""
+    times_s = [json.loads(line)["at_s"] for line in ran.out.splitlines()]
+    assert times_s == sorted(times_s)
 
 
 def test_partial_text_comes_before_the_committed_one() -> None:
@@ -81,8 +88,7 @@ def test_partial_text_comes_before_the_committed_one() -> None:
     texts = records(ran, "source_text")
     first = next(index for index, record in enumerate(texts) if record["committed"])
     assert first >= 3
-    times_s = [float(str(record["at_s"])) for record in texts[: first + 1]]
-    assert times_s == sorted(times_s)
+    assert_time_goes_on(ran)
 
 
 def test_the_duration_ends_it() -> None:

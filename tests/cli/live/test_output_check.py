@@ -24,7 +24,8 @@ from cli.live.view import LiveView
 from cli.terminal.cells import cell_width, clean
 from engine.errors import EngineError
 from engine.events import Event, OutputHeard, Stamped, TargetAudio, UtteranceEnded
-from engine.live.conversation import Conversation, Ends, HappeningQueue
+from engine.live.conversation import Conversation, Ends
+from engine.live.happenings import Happened, HappeningQueue
 from engine.stepper import DirectStepper
 from engine.text.records import event_record
 from engine.whisper.check import OutputCheck
@@ -86,6 +87,10 @@ def audio() -> Iterator[VirtualAudio]:
 
 def stamped(event: Event) -> Stamped:
     return Stamped(event, 110.0, 109.0, heard_s=10.0, captured_at_s=108.0)
+
+
+def happened(event: Event) -> Happened:
+    return Happened(stamped(event), 12.0)
 
 
 def session(check: OutputCheck | None, plan: LivePlan) -> Conversation:
@@ -176,8 +181,8 @@ def test_a_final_text_is_a_line_on_standard_error_and_a_partial_is_none(
     running = session(None, plan_live(LiveOptions(targets=("spa",))))
     for quiet in (False, True):
         plain = PlainOutput(running, lines, quiet=quiet)  # type: ignore[arg-type]
-        plain.show([stamped(replace(HEARD, final=False)), stamped(HEARD)], 0)
-        plain.show([stamped(replace(HEARD, text=" "))], 0)
+        plain.show([happened(replace(HEARD, final=False)), happened(HEARD)], 0)
+        plain.show([happened(replace(HEARD, text=" "))], 0)
     assert lines == []
     assert capfd.readouterr().err.splitlines() == [
         f"understood (spa)  {SPANISH}",
@@ -188,8 +193,8 @@ def test_a_final_text_is_a_line_on_standard_error_and_a_partial_is_none(
 def test_json_carries_partials_and_finals() -> None:
     lines = Collected()
     running = session(None, plan_live(LiveOptions(targets=("spa",))))
-    output = JsonOutput(running.meter, lines)  # type: ignore[arg-type]
-    output.show([stamped(replace(HEARD, final=False)), stamped(HEARD)], 0)
+    output = JsonOutput(running.meter, lines, HappeningQueue())  # type: ignore[arg-type]
+    output.show([happened(replace(HEARD, final=False)), happened(HEARD)], 0)
     records = [json.loads(line) for line in lines]
     assert records[1] == {
         "type": "output_heard",

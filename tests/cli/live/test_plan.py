@@ -14,7 +14,8 @@ from cli.live.plan import LivePlan, as_text_only, plan_live
 from engine.agent import Task
 from engine.errors import EngineError, LanguageError, UnknownEngineError
 from engine.events import Event
-from engine.live.conversation import Conversation, Ends, HappeningQueue
+from engine.live.conversation import Conversation, Ends
+from engine.live.happenings import HappeningQueue
 from engine.stepper import DirectStepper
 from tests.fakes import RATE_HZ, ListSource, ParrotAgent, ParrotState, chunks
 from tests.live_fakes import noise

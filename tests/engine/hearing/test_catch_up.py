@@ -139,6 +139,35 @@ def test_above_the_hard_limit_sound_is_skipped_however_fast_the_engine_is() -> N
     done.check_the_rest()
 
 
+@pytest.mark.parametrize(("factor", "skips"), [(0.2, False), (0.9, True)])
+def test_what_came_while_the_process_was_held_is_caught_up_with_by_a_fast_engine(
+    factor: float, skips: bool
+) -> None:
+    running, clock = HandClock(), HandClock()
+    sound = words(100)
+
+    def run_for(seconds: float) -> None:
+        clock.advance(seconds)
+        running.advance(seconds)
+
+    paced = PacedSource(ListSource(chunks(sound, (CHUNK,))), clock.now_s, run_for)
+    source = CatchUp(
+        paced,
+        lambda: paced.waiting_ms,
+        clock=running,
+        held_s=lambda: clock.time_s - running.time_s,
+    )
+    heard = []
+    for chunk in source:
+        heard.append(chunk)
+        run_for(factor * CHUNK_MS / 1000)
+        if len(heard) == 200:
+            clock.advance(10.0)
+    done = Run(sound, heard, 0.0, clock)
+    assert bool(done.skipped) == skips
+    done.check_the_rest()
+
+
 def test_noise_without_pauses_is_cut_all_the_same() -> None:
     done = run(noise(60 * RATE_HZ), 1.5)
     assert done.skipped

@@ -15,8 +15,9 @@ import pysubs2
 import pytest
 import soundfile
 
-from audio_io.chunk import AudioChunk, Samples
+from audio_io.chunk import AudioChunk, Samples, silence
 from audio_io.errors import OutputError, UsageError
+from audio_io.stream_clock import StreamClock
 from engine.events import (
     AudioLost,
     Event,
@@ -40,8 +41,13 @@ def nobody(text: str) -> None:
 
 
 @pytest.fixture
-def recorder(tmp_path: Path) -> Iterator[Recorder]:
-    made = Recorder(tmp_path / "talk", LANGUAGES, nobody)
+def stream() -> StreamClock:
+    return StreamClock()
+
+
+@pytest.fixture
+def recorder(tmp_path: Path, stream: StreamClock) -> Iterator[Recorder]:
+    made = Recorder(tmp_path / "talk", LANGUAGES, nobody, stream)
     yield made
     made.close()
 
@@ -104,7 +110,7 @@ def words(shown: list[pysubs2.SSAEvent]) -> str:
 def test_every_file_is_whole_after_every_single_event(recorder: Recorder) -> None:
     heard: dict[str, str] = {"eng": "", "spa": ""}
     for number, event in enumerate(sentences(30), 1):
-        recorder.hear(stamped(event))
+        recorder.hear(stamped(event), 0.0)
         if isinstance(event, SourceText | TargetText) and event.committed:
             heard[event.language] += event.text
         assert len(records(recorder.folder)) == number
@@ -118,7 +124,7 @@ def test_every_file_is_whole_after_every_single_event(recorder: Recorder) -> Non
 
 def test_closed_the_files_hold_every_word_once(recorder: Recorder) -> None:
     for event in sentences(30):
-        recorder.hear(stamped(event))
+        recorder.hear(stamped(event), 0.0)
     recorder.close()
     for form in FORMS:
         said = "".join(f" Frase {n}, señor; y más {n}." for n in range(30))
@@ -136,15 +142,17 @@ def test_a_session_without_a_word_leaves_whole_files(recorder: Recorder) -> None
     assert records(recorder.folder) == []
 
 
-def test_the_transcript_says_when_since_the_session_began(recorder: Recorder) -> None:
+def test_the_transcript_says_when_since_the_session_began_and_never_goes_back(
+    recorder: Recorder,
+) -> None:
     lost = AudioLost(1.0, 1.5, "overrun")
-    recorder.hear(stamped(lost, 101.0))  # of a file: nobody knows when
-    recorder.hear(Stamped(lost, 104.5, 104.4, 3.0, 103.0))  # the session began at 100
-    recorder.note({"type": "mark", "number": 1})
-    first, second, mark = records(recorder.folder)
-    assert "at_s" not in first
-    assert (second["type"], second["reason"], second["at_s"]) == ("audio_lost", "overrun", 4.5)
-    assert mark == {"type": "mark", "number": 1}
+    recorder.hear(stamped(lost), 4.5)
+    recorder.note({"type": "mark", "number": 1}, 4.4)  # two threads came at once
+    recorder.hear(stamped(lost), 5.0)
+    first, mark, second = records(recorder.folder)
+    assert (first["type"], first["reason"], first["at_s"]) == ("audio_lost", "overrun", 4.5)
+    assert mark == {"type": "mark", "number": 1, "at_s": 4.5}
+    assert second["at_s"] == 5.0
 
 
 def sound_in(path: Path) -> Samples:
@@ -163,9 +171,11 @@ def test_what_is_heard_is_kept_and_can_be_played_meanwhile(recorder: Recorder) -
     np.testing.assert_allclose(sound_in(path), sound, atol=1 / 32768)
 
 
-def test_speech_lies_where_it_was_heard_beside_the_source(recorder: Recorder) -> None:
+def test_speech_lies_where_it_was_heard_beside_the_source(
+    recorder: Recorder, stream: StreamClock
+) -> None:
     keep = recorder.keep_speech(RATE_HZ)
-    recorder.heard_at(102.0, 2.0)  # the session began at 100
+    stream.note(AudioChunk(silence(2 * RATE_HZ), RATE_HZ, 0, 102.0))  # the session began at 100
     one, two, three = (noise(800, seed=seed) for seed in (1, 2, 3))
     keep(one, 101.0, True)
     keep(one, 101.1, False)
@@ -216,8 +226,8 @@ def test_a_full_disk_is_told_once_and_the_session_goes_on(tmp_path: Path) -> Non
         for n, event in enumerate(sentences(100)):
             source.write(AudioChunk(noise(800), RATE_HZ, 800 * n))
             keep(noise(400), 0.0, False)
-            recorder.hear(stamped(event))
-            recorder.note({"type": "mark", "number": n})
+            recorder.hear(stamped(event), 0.0)
+            recorder.note({"type": "mark", "number": n}, 0.0)
         recorder.close()
     assert len(told) == 1
     assert told[0].startswith("The recording ends here: '")
@@ -235,7 +245,7 @@ def test_a_transcript_that_fills_the_disk_has_only_whole_lines(tmp_path: Path) -
     recorder = Recorder(tmp_path / "talk", (), told.append)
     with full_disk_after(4_321):
         for event in sentences(30):
-            recorder.hear(stamped(event))
+            recorder.hear(stamped(event), 0.0)
     assert len(told) == 1
     lines = (recorder.folder / "transcript.jsonl").read_bytes().splitlines(keepends=True)
     assert len(lines) > 10
@@ -259,9 +269,9 @@ def test_what_comes_after_the_end_is_not_kept_and_disturbs_nobody(recorder: Reco
     sink = recorder.source_sink(RATE_HZ)
     recorder.close()
     sink.write(AudioChunk(noise(100), RATE_HZ))
-    recorder.note({"type": "mark"})
+    recorder.note({"type": "mark"}, 0.0)
     for event in sentences(1):
-        recorder.hear(stamped(event))
+        recorder.hear(stamped(event), 0.0)
     assert records(recorder.folder) == []
 
 
@@ -270,7 +280,7 @@ def test_two_threads_write_whole_lines(recorder: Recorder) -> None:
 
     def mark(name: str) -> None:
         for n in range(300):
-            recorder.note({"name": name, "number": n})
+            recorder.note({"name": name, "number": n}, 0.0)
             sink.write(AudioChunk(noise(10), RATE_HZ))
 
     threads = [threading.Thread(target=mark, args=(name,)) for name in "ab"]
