@@ -74,6 +74,7 @@ def plan_live(options: LiveOptions) -> LivePlan:
     )
     check_voices(voices, [asked.request.targets], SPEAKER)
     engine.refuse_what_means_nothing(asked.spec)
+    engine.check_device(asked.spec)
     notes = (*asked.notes, *engine.notes)
     around = swapped(asked, load_options)
     return LivePlan(options, asked.spec, load_options, asked.request, around, notes)
