@@ -83,6 +83,9 @@ def _expand(argument: str, options: InputOptions) -> Iterator[Input]:
     path = Path(argument)
     if is_folder(path):
         found = list(_walk(path, options.output))
+        if not found and not os.access(path, os.R_OK | os.X_OK):
+            yield Input(path, argument, options.output or path, path.name)  # opening it says why
+            return
         if not found:
             raise _EmptyFolderError(
                 f"The folder '{path}' holds no audio or video files to translate."
