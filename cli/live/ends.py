@@ -18,11 +18,13 @@ from audio_io.guarded import GuardedSource
 from audio_io.kept_device import Tell
 from audio_io.microphone import Microphone
 from audio_io.paced import PacedSource
+from audio_io.paths import is_file, is_folder, is_there
 from audio_io.ports import AudioSource
 from audio_io.recording import open_pipe, open_recording
 from audio_io.speaker import Speaker
 from audio_io.tee import RecordedSource
 from cli.live.plan import LivePlan
+from engine.batch.descriptors import STDIN, descriptor_of
 from engine.hearing.catch_up import CatchUp, CatchUpConfig
 from engine.live.conversation import Ends
 from engine.live.recorder import Recorder
@@ -105,7 +107,7 @@ def find_devices(plan: LivePlan) -> Devices:
         UsageError: the options do not go together.
     """
     options = plan.options
-    asked = options.input
+    asked = _asked(plan)
     is_device = asked != PIPE and (asked is None or not _is_file(asked))
     if options.raw_rate_hz is not None and asked != PIPE:
         raise UsageError("--rate is for raw sound on standard input.", hint="Give --input -.")
@@ -116,7 +118,7 @@ def find_devices(plan: LivePlan) -> Devices:
             "A recording is played at the pace of life here.",
             hint=f"`s2st file {asked}` is as fast as the machine.",
         )
-    if not is_device and asked is not None and asked != PIPE:
+    if not is_device and asked is not None and asked != PIPE and not _can_be_read_once(asked):
         open_recording(Path(asked), plan.spec.input_rate_hz).close()  # says what is wrong with it
     found_input = find_device(list_devices(), asked, Direction.INPUT) if is_device else None
     found_output = None
@@ -199,7 +201,7 @@ def _rate(plan: LivePlan) -> int:
 def _open_input(
     plan: LivePlan, device: Device | None, on_lost: DeviceLost, tell: Tell, stack: ExitStack
 ) -> _Input:
-    asked, rate_hz = plan.options.input, _rate(plan)
+    asked, rate_hz = _asked(plan), _rate(plan)
     if device is not None:
         microphone = Microphone(device, rate_hz, on_lost, tell, follows=asked is None)
         stack.callback(microphone.close)
@@ -250,6 +252,18 @@ def _no_echo(plan: LivePlan, found: _Input, output: Device) -> str:
     return ""
 
 
+def _asked(plan: LivePlan) -> str | None:
+    """The input, by one of its names: standard input has several."""
+    asked = plan.options.input
+    return PIPE if asked is not None and descriptor_of(asked) == STDIN else asked
+
+
+def _can_be_read_once(asked: str) -> bool:
+    """Whether it is a pipe, such as a shell makes of `<(command)`: nothing of it is to be lost."""
+    path = Path(asked)
+    return is_there(path) and not is_file(path) and not is_folder(path)
+
+
 def _is_file(asked: str) -> bool:
     """Whether an input is a recording's path rather than a device's name."""
-    return Path(asked).exists() or "/" in asked or bool(re.fullmatch(r"[^ ]*\.\w{2,4}", asked))
+    return is_there(Path(asked)) or "/" in asked or bool(re.fullmatch(r"[^ ]*\.\w{2,4}", asked))
