@@ -165,9 +165,9 @@ def _stems_before(inputs: Sequence[Input]) -> dict[Input, str]:
     for item in inputs:
         if item.path is None or item.manifest is not None:
             continue
-        for stem in (item.path.stem, item.path.name):
-            if journals[item.folder].has_results(item.path.name, stem):
-                stems[item] = stem
+        stem = journals[item.folder].stem_of(item.path.name, (item.path.stem, item.path.name))
+        if stem is not None:
+            stems[item] = stem
     return stems
 
 

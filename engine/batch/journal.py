@@ -8,7 +8,7 @@ we wrote from what a person made of it.
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -73,11 +73,17 @@ class Journal:
             and self._now(name) not in (None, _DIGEST_OF_NOTHING)
         )
 
-    def has_results(self, recording: str, stem: str) -> bool:
-        """Whether the results of the recording of this name have this stem here."""
-        own = [record for record in self._records if record.recording == recording]
-        endings = [name.rsplit(".", 2)[1:] for name in (own[-1].outputs if own else ())]
-        return any(fitting(stem, f".{'.'.join(each)}") in own[-1].outputs for each in endings)
+    def stem_of(self, recording: str, stems: Sequence[str]) -> str | None:
+        """Which of these the results of the recording of this name have here; the last they had,
+        and None without any."""
+        for record in reversed(self._records):
+            if record.recording != recording:
+                continue
+            endings = {f".{'.'.join(name.rsplit('.', 2)[1:])}" for name in record.outputs}
+            for stem in stems:
+                if any(fitting(stem, ending) in record.outputs for ending in endings):
+                    return stem
+        return None
 
     def add(self, record: Record) -> None:
         """Note a finished recording. One write, so that runs side by side do not mix lines."""
