@@ -164,6 +164,7 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
     )
     check_voices(voices, [asked.request.targets], SPEAKER)
     options.engine_options.refuse_what_means_nothing(asked.spec)
+    options.engine_options.check_device(asked.spec, options.ray)
     notes.extend(options.engine_options.notes)
     foreign, load_options = load_options.agent, replace(load_options, agent=None)
     spec = asked.spec if foreign is None else None

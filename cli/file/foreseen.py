@@ -36,7 +36,8 @@ def foresee(
     run: Assembled, finished: Mapping[Job, Sequence[str]], existing: Collection[Path]
 ) -> list[Foreseen]:
     """Of each recording. `existing` is in the way of results."""
-    return [_foresee(job, run.plan, finished, existing) for job in run.jobs]
+    journals = {folder: Journal(folder) for folder in {job.input.folder for job in run.jobs}}
+    return [_foresee(job, run.plan, finished, journals, set(existing)) for job in run.jobs]
 
 
 def show(run: Assembled, foreseen: Sequence[Foreseen], *, quiet: bool, json: bool) -> None:
@@ -51,6 +52,7 @@ def _foresee(
     job: Job,
     plan: BatchPlan,
     finished: Mapping[Job, Sequence[str]],
+    journals: Mapping[Path, Journal],
     existing: Collection[Path],
 ) -> Foreseen:
     if job.refusal:
@@ -58,13 +60,13 @@ def _foresee(
     if job in finished:
         return Foreseen(job, "finished", kept=finished[job])
     outputs = job.outputs(plan).values()
-    if any(path in existing for path in outputs):
+    if any(path in existing for path in (*outputs, plan.trace)):
         return Foreseen(job, "exists")
     if error := _unreadable(job) or _unwritable(job.input.folder):
         return Foreseen(job, "fails", error)
     kept: list[str] = []
     if plan.keeps_changes:
-        journal = Journal(job.input.folder)
+        journal = journals[job.input.folder]
         kept = [path.name for path in outputs if journal.is_changed(path.name)]
     return Foreseen(job, "to do", kept=kept)
 

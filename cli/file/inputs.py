@@ -84,6 +84,9 @@ def _expand(argument: str, options: InputOptions, notes: list[str]) -> Iterator[
     if is_folder(path):
         walk = Walk(path)
         found = list(_walked(walk, options.output))
+        if not found and not os.access(path, os.R_OK | os.X_OK):
+            yield Input(path, argument, options.output or path, path.name)  # opening it says why
+            return
         if not found:
             raise _EmptyFolderError(
                 f"The folder '{path}' holds no audio or video files to translate"
@@ -186,9 +189,9 @@ def _stems_before(inputs: Sequence[Input]) -> dict[Input, str]:
     for item in inputs:
         if item.path is None or item.manifest is not None:
             continue
-        for stem in (item.path.stem, item.path.name):
-            if journals[item.folder].has_results(item.path.name, stem):
-                stems[item] = stem
+        stem = journals[item.folder].stem_of(item.path.name, (item.path.stem, item.path.name))
+        if stem is not None:
+            stems[item] = stem
     return stems
 
 

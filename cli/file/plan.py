@@ -69,6 +69,7 @@ def assemble(options: FileOptions) -> Assembled:
     used = {asked.spec.name: asked.spec for asked in planner.asked}
     for spec in used.values():
         options.engine_options.refuse_what_means_nothing(spec)
+        options.engine_options.check_device(spec, options.ray)
     notes += [note for asked in planner.asked for note in asked.notes]
     notes += options.engine_options.notes
     notices = [spec.notice for spec in used.values() if spec.notice]

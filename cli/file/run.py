@@ -115,11 +115,11 @@ def _check_inputs_are_safe(run: Assembled) -> None:
 def _existing(jobs: Sequence[Job], plan: BatchPlan, *, resume: bool) -> list[Path]:
     """What is in the way of results; with `resume`, what s2st did not write itself."""
     existing = [path for job in jobs for path in job.outputs(plan).values() if is_there(path)]
+    if plan.trace is not None and is_there(plan.trace) and jobs:
+        existing.append(plan.trace)
     if resume:
         ours = {folder: Journal(folder).outputs() for folder in {path.parent for path in existing}}
         return [path for path in existing if path.name not in ours[path.parent]]
-    if plan.trace is not None and is_there(plan.trace) and jobs:
-        existing.append(plan.trace)
     return existing
 
 

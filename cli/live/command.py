@@ -70,10 +70,10 @@ class LiveOptions:
         typer.Option(
             "--input",
             "-i",
-            metavar="DEVICE|FILE|-",
+            metavar="DEVICE|FILE|URL|-",
             envvar="S2ST_INPUT",
-            help="Microphone by number or part of its name (`s2st devices`), a recording, or - "
-            "for standard input. Not given: the default microphone.",
+            help="Microphone by number or part of its name (`s2st devices`), a recording, an "
+            "address (a radio, a camera), or - for standard input. Not given: the default microphone.",
             rich_help_panel=SOUND,
         ),
         Key('"USB"'),

@@ -78,6 +78,7 @@ def plan_live(options: LiveOptions) -> LivePlan:
     )
     check_voices(voices, [asked.request.targets], SPEAKER)
     engine.refuse_what_means_nothing(asked.spec)
+    engine.check_device(asked.spec)
     notes = (*asked.notes, *engine.notes)
     around = swapped(asked, load_options)
     sound = sound_choice(options.sound.track, options.sound.channel)

@@ -15,7 +15,7 @@ from audio_io.errors import UsageError
 from audio_io.paths import is_folder
 from cli.options.declared import PolicyOption, Settings
 from cli.options.shared import AgentOptions
-from engine.registry import BUILT_IN, EngineSpec, LoadOptions, engines
+from engine.registry import AUTO, BUILT_IN, EngineSpec, LoadOptions, engines
 
 WEIGHTS = "Engines with weights"
 COMPILING = "--compile: the first steps take minutes"
@@ -105,6 +105,15 @@ class EngineOptions:
             dtype=self.dtype,
             compiled=self.compiled,
         )
+
+    def check_device(self, spec: EngineSpec, ray: str | None = None) -> None:
+        """Raise an `EngineError` where the device that was named is not here. On a cluster it need
+        not be."""
+        if not spec.has_weights or ray is not None or (self.device, self.dtype) == (AUTO, AUTO):
+            return
+        from engine.models.placement import choose_device, choose_dtype  # brings torch
+
+        choose_dtype(self.dtype, choose_device(self.device))
 
     def _refuse_beside_an_agent(self) -> None:
         if "engine" in self.given:

@@ -8,7 +8,7 @@ we wrote from what a person made of it.
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -46,22 +46,18 @@ class Journal:
         self._seen: dict[str, str | None] = {}
         """Digests of files as they are now; None for those that are not there."""
 
-    def outputs(self) -> set[str]:
+    def outputs(self) -> Set[str]:
         """Names of all files that were written here."""
-        return set(self._written)
+        return self._written.keys()
 
     def finished(self, digest: str, options: str, names: Iterable[str]) -> bool:
         """Whether this input with these options gave files of these names and no others, and they
         are there: as they were written, by whichever run came last, or as somebody changed them."""
         wanted = set(names)
         return any(
-            (record.digest, record.options) == (digest, options)
-            and wanted == set(record.outputs)
-            and all(
-                self._is(name, {record.outputs[name]}) or self.is_changed(name) for name in wanted
-            )
-            for record in reversed(self._records)
-            if wanted
+            all(self._is(name, {record.outputs[name]}) or self.is_changed(name) for name in wanted)
+            for record in reversed(self._finished.get((digest, options), []))
+            if wanted and wanted == set(record.outputs)
         )
 
     def is_changed(self, name: str) -> bool:
@@ -73,11 +69,15 @@ class Journal:
             and self._now(name) not in (None, _DIGEST_OF_NOTHING)
         )
 
-    def has_results(self, recording: str, stem: str) -> bool:
-        """Whether the results of the recording of this name have this stem here."""
-        own = [record for record in self._records if record.recording == recording]
-        endings = [name.rsplit(".", 2)[1:] for name in (own[-1].outputs if own else ())]
-        return any(fitting(stem, f".{'.'.join(each)}") in own[-1].outputs for each in endings)
+    def stem_of(self, recording: str, stems: Sequence[str]) -> str | None:
+        """Which of these the results of the recording of this name have here; the last they had,
+        and None without any."""
+        for record in reversed(self._of_recordings.get(recording, [])):
+            endings = {f".{'.'.join(name.rsplit('.', 2)[1:])}" for name in record.outputs}
+            for stem in stems:
+                if any(fitting(stem, ending) in record.outputs for ending in endings):
+                    return stem
+        return None
 
     def add(self, record: Record) -> None:
         """Note a finished recording. One write, so that runs side by side do not mix lines."""
@@ -124,6 +124,21 @@ class Journal:
         except OSError:
             return []
         return [record for line in lines if (record := _parse(line)) is not None]
+
+    @cached_property
+    def _finished(self) -> dict[tuple[str, str], list[Record]]:
+        """By input and options."""
+        found: dict[tuple[str, str], list[Record]] = defaultdict(list)
+        for record in self._records:
+            found[record.digest, record.options].append(record)
+        return dict(found)
+
+    @cached_property
+    def _of_recordings(self) -> dict[str, list[Record]]:
+        found: dict[str, list[Record]] = defaultdict(list)
+        for record in self._records:
+            found[record.recording].append(record)
+        return dict(found)
 
     @cached_property
     def _written(self) -> dict[str, set[str]]:

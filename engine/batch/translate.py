@@ -189,6 +189,10 @@ class Translator:
             recording = path.name if path is not None else ""
             # From now on the names count as ours, even if we are killed before the last is there.
             journal.add(Record(NEVER_FINISHED, fingerprint, made, recording))
+            if (trace := self._plan.trace) is not None:  # it may lie in a folder of its own
+                written = {trace.name: outputs.digest_of(trace)}
+                outcome.kept += self._changed(trace.parent, written)
+                Journal(trace.parent).add(Record(NEVER_FINISHED, "", written))
             outputs.put_in_place(outcome.kept)
             if outcome.lost:
                 input_digest = NEVER_FINISHED
@@ -297,7 +301,10 @@ class _Outputs:
 
     def digests(self) -> dict[str, str]:
         """Of what was completed, by name."""
-        return {path.name: digest(self._wholes[path].part) for path in self.paths}
+        return {path.name: self.digest_of(path) for path in self.paths}
+
+    def digest_of(self, path: Path) -> str:
+        return digest(self._wholes[path].part)
 
     def put_in_place(self, kept: Collection[Path]) -> None:
         """All but what is `kept` as it is."""

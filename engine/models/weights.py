@@ -35,8 +35,7 @@ class Weights:
     """Makes the agent of a folder of weights."""
 
     def missing(self, _: StreamRequest, options: LoadOptions) -> list[Missing]:
-        """What is not on this machine. Raises `UsageError` for what no machine has, and
-        `EngineError` for a device that this one has not."""
+        """What is not on this machine. Raises `UsageError` for what no machine has."""
         if options.device.partition(":")[0] not in DEVICES:
             raise UsageError(f"'{options.device}' is no device.", hint=f"There is: {_DEVICES}.")
         if options.dtype not in DTYPES:
@@ -54,10 +53,6 @@ class Weights:
         ][:1]
         if options.model_dir is None:
             found += self._missing_weights()
-        if not found and (options.device, options.dtype) != (AUTO, AUTO):
-            from engine.models.placement import choose_device, choose_dtype  # brings torch
-
-            choose_dtype(options.dtype, choose_device(options.device))
         return found
 
     def load(self, options: LoadOptions) -> Agent[Any, Any, Any]:

@@ -5,9 +5,10 @@ and ssh hands it on from another machine.
 """
 
 import os
+import sys
 
-LOCALE = "C.UTF-8"
-"""Part of every C library of today, and UTF-8."""
+LOCALE = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
+"""Part of every system of its kind, whatever else is installed, and UTF-8."""
 _HANDED_ON = frozenset(
     {
         *("PATH", "HOME", "TMPDIR"),

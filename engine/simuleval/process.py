@@ -21,6 +21,7 @@ import numpy as np
 
 from audio_io.chunk import Samples
 from audio_io.errors import UsageError
+from audio_io.paths import expanded
 from engine.errors import EngineError
 from engine.simuleval.checks import check_speech
 from engine.simuleval.port import GLANCE_S, AgentPort
@@ -108,7 +109,7 @@ class AgentProcess:
         self._closed = False
         agent = config.agent
         if config.is_file:
-            path = Path(agent).expanduser()
+            path = expanded(Path(agent))
             if not path.is_file():
                 raise EngineError(f"There is no agent file '{path}'.")
             agent = str(path.absolute())

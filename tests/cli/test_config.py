@@ -198,6 +198,11 @@ def test_a_configuration_that_was_named_must_be_there(named: str, tmp_path: Path
     assert "not there; `s2st config --init` writes one" in inside("config", env=env).out
 
 
+def test_what_the_system_says_of_a_configuration_is_told() -> None:
+    ran = inside("config", env={"S2ST_CONFIG": "/proc/self/mem"})
+    assert ran.err.endswith("'/proc/self/mem' cannot be read: Input/output error.\n")
+
+
 def test_a_models_folder_that_was_named_must_be_a_folder(tmp_path: Path) -> None:
     ran = inside("models", "list", env={"S2ST_MODELS": str(SHORT)})
     assert (ran.code, ran.out) == (1, "")

@@ -87,6 +87,7 @@ def test_what_results_are_called_stays_whatever_recordings_come_and_go(tmp_path:
     touched(tmp_path, "a.wav", "a.mp3", "b.wav", "long.wav")
     Journal(tmp_path).add(Record("", "", {"a.spa.srt": "", "a.eng.srt": ""}, "a.wav"))
     Journal(tmp_path).add(Record("", "", {"b.wav.spa.srt": ""}, "b.wav"))
+    Journal(tmp_path).add(Record("", "", {"row.spa.srt": ""}, "a.wav"))  # of a manifest
     assert stems(tmp_path) == ["a.mp3", "a", "b.wav", "long"]
     touched(tmp_path, "b.mp3")
     (tmp_path / "a.mp3").unlink()

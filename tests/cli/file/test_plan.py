@@ -9,7 +9,7 @@ import pytest
 from audio_io.errors import UsageError
 from cli.file.command import FileOptions
 from cli.file.plan import assemble
-from tests.cli.running import SHORT, columns, inside
+from tests.cli.running import SHORT, TWO, columns, inside
 from tests.fakes import DATA
 
 M4T = ("--engine", "m4t", "--model-dir", DATA / "m4t")
@@ -113,6 +113,13 @@ def test_what_can_never_work_is_one_line_and_exit_code_2(
     assert said in ran.err
     assert ran.err.startswith("s2st: ")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_device_that_is_not_here_is_one_line_for_all_recordings(tmp_path: Path) -> None:
+    ran = inside("file", SHORT, TWO, *M4T, "--device", "cuda:9", "-o", tmp_path, "--tgt", "spa")
+    assert (ran.code, ran.out) == (1, "")
+    (line,) = ran.err.splitlines()
+    assert "There is no device 'cuda:9' here" in line
 
 
 def test_speech_alone_from_a_language_to_itself_is_refused() -> None:
