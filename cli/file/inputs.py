@@ -1,6 +1,7 @@
 """What the user named, as a list of recordings: files, folders, globs, manifests, a pipe."""
 
 import glob
+import os
 import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence

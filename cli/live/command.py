@@ -72,8 +72,9 @@ class LiveOptions:
             "-i",
             metavar="DEVICE|FILE|URL|-",
             envvar="S2ST_INPUT",
-            help="Microphone by number or part of its name (`s2st devices`), a recording, an "
-            "address (a radio, a camera), or - for standard input. Not given: the default microphone.",
+            help="Microphone by number or part of its name (`s2st devices`), a recording, "
+            "an address (a radio, a camera), or - for standard input. Not given: the default "
+            "microphone.",
             rich_help_panel=SOUND,
         ),
         Key('"USB"'),
