@@ -91,7 +91,7 @@ def test_a_row_that_cannot_be_done_is_refused_alone(manifest: Path) -> None:
         (["--format", ","], "No format is called ''"),
         (["--resume", "--overwrite"], "--resume keeps what --overwrite replaces"),
         (["--audio-root", "."], "--audio-root is the folder of a manifest's recordings"),
-        (["https://example.org/a.mp3"], "curl -L 'https://example.org/a.mp3' | s2st file -`"),
+        (["ftp://example.org/a.mp3"], "'ftp://example.org/a.mp3' is an address of a kind that"),
         (["--rate", "16000"], "--rate is for raw sound on standard input"),
         (["--mix-original", "-18", "--format", "srt"], "--mix-original needs the format wav"),
         (["--timeline", "--format", "txt"], "--timeline places speech. Add wav to --format."),
