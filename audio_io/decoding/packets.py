@@ -82,8 +82,7 @@ class Packets:
                 raise error.cause from None
             except (av.FFmpegError, OSError) as error:
                 # FFmpeg asks for places that no file has: that says nothing of the disk.
-                said_by_system = not isinstance(error, av.FFmpegError)
-                if said_by_system and error.errno != errno.EINVAL:
+                if not isinstance(error, av.FFmpegError) and error.errno != errno.EINVAL:
                     self.system_error = system_said(error)
                     return
                 failed = True

@@ -131,10 +131,9 @@ class Stamps:
 
     def _longest_s(self) -> float:
         longest_s = _RESTART_S if self._restarts else _LONGEST_GAP_S
-        longest_s = min(longest_s, _LONGEST_GAPS_S - self._gaps_s)
-        if self.end_s is not None:
-            longest_s = min(longest_s, self.end_s - self.position_s)
-        return longest_s
+        if self.end_s is not None and not self._restarts:
+            longest_s = self.end_s - self.position_s
+        return min(longest_s, _LONGEST_GAPS_S - self._gaps_s)
 
     def _ignored(self, off_s: float) -> None:
         """The clock has started again: what follows follows."""
