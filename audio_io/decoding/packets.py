@@ -80,6 +80,8 @@ class Packets:
                     failed = False
             except InterruptedReadError as error:
                 raise error.cause from None
+            except IndexError:
+                failed = True  # a track that was not there at first: PyAV has no place for it
             except (av.FFmpegError, OSError) as error:
                 # FFmpeg asks for places that no file has: that says nothing of the disk.
                 if not isinstance(error, av.FFmpegError) and error.errno != errno.EINVAL:

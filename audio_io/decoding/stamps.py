@@ -16,7 +16,7 @@ from dataclasses import dataclass
 SMALLEST_GAP_S = 0.1
 """Time stamps that stray less than this from frame to frame are rounding."""
 _LONGEST_GAP_S = 3600.0
-_LONGEST_GAPS_S = 12 * 3600.0
+_LONGEST_GAPS_S = 6 * 3600.0
 """All gaps of a recording; time stamps that leave out more are none."""
 _RESTART_S = 10.0
 """In a format whose clock may start again, what jumps further has done so: FFmpeg's own limit
