@@ -313,7 +313,10 @@ def _checked(file: Path, progress: OnProgress) -> str:
         step = replace(step, done_bytes=step.done_bytes + count)
         progress(step)
 
-    return sha256_of(file, report)
+    try:
+        return sha256_of(file, report)
+    except OSError as error:
+        raise EngineError(f"'{file}' cannot be read: {error.strerror}.") from error
 
 
 def _of_format(folder: Path) -> ModelSpec:

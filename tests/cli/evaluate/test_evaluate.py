@@ -480,6 +480,11 @@ BAD = [
     (["--source", "list.txt", "--target", "last.txt"], "last.txt, line 2: the reference is empty"),
     (["--source", "gap.txt"], "gap.txt, line 2 is empty"),
     (["--source", "far.txt"], "line 1: the recording 'far.wav' is not there. Paths start where"),
+    (["--data-file", "good.tsv", "--overwrite"], "--overwrite replaces what is in a folder"),
+    (
+        ["--data-file", "good.tsv", "--no-scoring", "--latency-metrics", "AL"],
+        "--no-scoring scores nothing. Leave out --latency-metrics.",
+    ),
     (["--data-file", "good.tsv", "--asr-model", "tiny"], "--asr-model is for ASR_BLEU"),
     (
         ["--data-file", "good.tsv", "--engine", "cascade", "--device", "cpu"],
