@@ -218,7 +218,7 @@ def test_runs_over_other_references_are_told_apart(tmp_path: Path) -> None:
         assert inside("evaluate", "--data-file", manifest, *COUNT, "-o", folders[-1]).code == 0
     ran = inside("evaluate", "--compare", *folders)
     assert ran.code == 2
-    assert "compare 'same' with other references: 'uno' in A, 'one' in B." in ran.err
+    assert "the reference of 'same' is 'uno' in A and 'one' in B." in ran.err
 
 
 def test_a_killed_workers_items_run_again(once: Path, tmp_path: Path) -> None:
