@@ -95,6 +95,7 @@ def test_a_row_that_cannot_be_done_is_refused_alone(manifest: Path) -> None:
         (["--rate", "16000"], "--rate is for raw sound on standard input"),
         (["--mix-original", "-18", "--format", "srt"], "--mix-original needs the format wav"),
         (["--timeline", "--format", "txt"], "--timeline places speech. Add wav to --format."),
+        (["--timeline", "--tgt", "eng", "--format", "wav,txt"], "nothing is spoken here"),
         (["--partials", "--format", "srt"], "--partials go into jsonl and --json."),
         (["--vad", "nope"], "No voice detector is called 'nope'"),
         (["--no-vad"], "The engine 'cascade' hears utterances"),
