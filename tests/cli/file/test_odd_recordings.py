@@ -49,6 +49,10 @@ def made(folder: Path) -> dict[str, Row]:
     soundfile.write(folder / "inverted.wav", stereo, RATE_HZ)
     soundfile.write(folder / "eight.wav", np.stack([0 * sound] * 6 + [sound] * 2, axis=1), RATE_HZ)
     soundfile.write(folder / "left.wav", np.stack([sound, other[0]], axis=1), RATE_HZ)
+    pauses = [np.zeros(round(2 * RATE_HZ), np.float32), np.zeros(round(3.3 * RATE_HZ), np.float32)]
+    between = round(2.25 * RATE_HZ)
+    parts = [pauses[0], sound[:between], pauses[1], sound[between:]]
+    soundfile.write(folder / "pauses.wav", np.concatenate(parts), RATE_HZ)
     tracks(folder / "second.mkv", [other, one], default=1, languages=("spa", "eng"))
     tracks(folder / "silent.mkv", [silent, one], "flac", default=0)
     tracks(folder / "fast.mkv", [one], "aac", shown_at=lambda at_s: 1.03 * at_s)
@@ -65,17 +69,18 @@ def made(folder: Path) -> dict[str, Row]:
     for number, (part, rate_hz) in enumerate([(one[:, :half], 48_000), (one[:, half:], 24_000)]):
         resampled = soxr.resample(part[0], RATE_HZ, rate_hz)[None]
         tracks(folder / f"{number}.flac.part", [resampled], "flac", "ogg", rate_hz)
-    parts = [folder / f"{number}.flac.part" for number in (0, 1)]
-    (folder / "chained.ogg").write_bytes(b"".join(part.read_bytes() for part in parts))
+    links = [folder / f"{number}.flac.part" for number in (0, 1)]
+    (folder / "chained.ogg").write_bytes(b"".join(link.read_bytes() for link in links))
     cut(plain, 0.7).rename(folder / "cut.mka")
     mp3 = tracks(folder / "a.mp3.part", [one], "mp3", "mp3")
     zeroed(mp3, 0.31, 0.16).rename(folder / "zeroed.mp3")
-    for path in (plain, mp3, *parts):
+    for path in (plain, mp3, *links):
         path.unlink()
     return {
         "inverted": Row(note="heard channel 1 of 2 alone, since a mix would lose it"),
         "eight": Row(note="heard channel 7 of 8 alone, since a mix would lose it"),
         "left": Row(note="heard channel left of 2"),
+        "pauses": Row((2.49, 7.83, 10.83)),
         "second": Row(note="heard sound track 2 of 2 (eng)"),
         "silent": Row(note="heard sound track 2 of 2, since those before it are silent"),
         "fast": Row(tuple(1.03 * at_s for at_s in AT_S)),
@@ -104,7 +109,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mapping[str, Ro
     "stem",
     [
         *("inverted", "eight", "left", "second", "silent", "fast", "slow", "back", "muted"),
-        *("chained", "cut", "zeroed"),
+        *("chained", "cut", "zeroed", "pauses"),
     ],
 )
 def test_what_is_said_stands_where_a_player_shows_it(
