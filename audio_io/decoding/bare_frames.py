@@ -43,9 +43,12 @@ class BareFrames:
         if whole_bytes is None and not self._read_bytes:
             return False  # a codec whose frames do not tell
         skipped = self._skipped_before(packet, bytes(data[:_COMPARED_BYTES]))
-        if packet.pts is not None and packet.time_base is not None:
-            packet.pts += round(self._skipped_s / packet.time_base)
-        duration_s = float((packet.duration or 0) * (packet.time_base or 0))
+        base = packet.time_base
+        if packet.pts is not None and base and self._skipped_s:
+            packet.pts += round(self._skipped_s * base.denominator / base.numerator)
+        duration_s = 0.0
+        if packet.duration and base:
+            duration_s = packet.duration * base.numerator / base.denominator
         if whole_bytes is None:
             stray = bytes(data)
             self._skipped_s -= duration_s  # it was counted as if it were a frame

@@ -96,8 +96,7 @@ class Packets:
             failed_at = at
 
     def _note_end(self, packet: "Packet[Any]") -> None:
-        time_base = packet.stream.time_base
-        if packet.pts is not None and time_base and packet.stream.type in ("audio", "video"):
-            end_s = float((packet.pts + (packet.duration or 0)) * time_base)
-            kind = packet.stream.type
-            self.ends_at_s[kind] = max(self.ends_at_s.get(kind, 0.0), end_s)
+        stream, base = packet.stream, packet.time_base
+        if packet.pts is not None and base and stream.type in ("audio", "video"):
+            end_s = (packet.pts + (packet.duration or 0)) * base.numerator / base.denominator
+            self.ends_at_s[stream.type] = max(self.ends_at_s.get(stream.type, 0.0), end_s)

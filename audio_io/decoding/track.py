@@ -72,6 +72,9 @@ class TrackDecoder:
         self._format = file_format
         self._name = name
         self._downmix = Downmix(choice.channel, name)
+        self._layout = ""
+        self._places: list[str] = []
+        """Of the layout's channels."""
         self.stamps = Stamps(
             origin_s,
             restarts=file_format in _RESTARTS,
@@ -167,13 +170,10 @@ class TrackDecoder:
             lost_s = 0.0
         self.frames += 1
         self.rate_hz = rate_hz
-        layout = frame.layout
-        samples = self._downmix.mix(
-            _channels(frame, self._name),
-            rate_hz,
-            [channel.name for channel in layout.channels],
-            layout.name,
-        )
+        layout = frame.layout.name
+        if layout != self._layout:
+            self._layout, self._places = layout, [each.name for each in frame.layout.channels]
+        samples = self._downmix.mix(_channels(frame, self._name), rate_hz, self._places, layout)
         if not self.has_sound and len(samples):
             self.has_sound = bool(np.abs(samples).max() > _LOUD)
         tells = self._tells_of_damage(damaged, duration_s) or bool(lost_s)
@@ -197,7 +197,8 @@ class TrackDecoder:
 def _stamp_s(frame: AudioFrame) -> float | None:
     if frame.pts is None or frame.time_base is None:
         return None
-    return float(frame.pts * frame.time_base)
+    base = frame.time_base
+    return frame.pts * base.numerator / base.denominator  # a Fraction's product takes far longer
 
 
 def _silence_blocks(samples: int, rate_hz: int, late_s: float) -> Iterator[DecodedBlock]:

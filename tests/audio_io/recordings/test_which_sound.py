@@ -154,3 +154,37 @@ def test_speech_in_the_centre_of_a_film_is_heard(
     assert dominant_hz(sound, 16_000) == pytest.approx(300, abs=3)
     assert level(sound) > 0.9 * level(LOW)  # a plain mean would bring a sixth
     assert "of 6" in note or "6 channels" in note
+
+
+def time_code(seconds: float) -> Samples:
+    """Biphase marks as SMPTE's linear time code has them, 2400 half bits a second and some more."""
+    bits = np.random.default_rng(1).integers(0, 2, round(seconds * 2400))
+    halves = [half for bit in bits for half in ((1, 1) if bit else (1, 0))]
+    flips = np.cumsum(halves)
+    wave = np.where(flips % 2, 0.3, -0.3).astype(np.float32)
+    return np.repeat(wave, RATE_HZ // 4800)[: round(seconds * RATE_HZ)]
+
+
+def spoken(seconds: float) -> Samples:
+    """A tone that comes and goes like syllables, after a second of nothing."""
+    time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    syllables = np.clip(np.sin(2 * np.pi * 3 * time_s), 0, 1) * (time_s > 1)
+    return (0.4 * syllables * np.sin(2 * np.pi * 300 * time_s)).astype(np.float32)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_time_code_beside_speech_is_left_out(tmp_path: Path, side: int) -> None:
+    channels = [time_code(6), spoken(6)]
+    path = with_channels(tmp_path / "a.wav", channels if side == 0 else channels[::-1])
+    sound, note = taken(path)
+    assert note.startswith(f"2 channels without channel {side + 1}, whose level never moves")
+    late = sound[3 * 16_000 :]
+    assert dominant_hz(late, 16_000) == pytest.approx(300, abs=5)
+    pauses = np.sort(np.abs(late))[: len(late) // 4]
+    assert pauses.max() < 0.01
+
+
+def test_sound_that_never_moves_is_heard_where_nothing_else_is(tmp_path: Path) -> None:
+    sound, note = taken(with_channels(tmp_path / "a.wav", [LOW, HIGH]))
+    assert note == ""
+    assert level(sound) > 0.5 * level(LOW)
