@@ -16,8 +16,6 @@ something just under 2 GB in its place (espeak 0x7FFFF000, sox 0x7FFFF024)."""
 _FIXED_SIZE_FORMATS = {0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE}
 """Formats where every sample takes the same room: integer, float, A-law, mu-law, extensible."""
 
-_LONGEST_OGG_PAGE_BYTES = 65307
-
 
 def promised_wav_s(data: Bytes) -> float | None:
     """The length in a wav header, in seconds; None where it has none that can be believed."""
@@ -76,19 +74,3 @@ def mp3_tells_its_length(data: Bytes) -> bool:
     first_frame = data.read(2048)
     data.seek(place)
     return any(name in first_frame for name in (b"Xing", b"Info", b"VBRI"))
-
-
-def ogg_ends_properly(data: Bytes) -> bool:
-    """Whether an ogg's last page says that it is the last. True for a pipe, which can't be asked.
-
-    An ogg has no length in its header, so this is all that tells of a cut.
-    """
-    if not isinstance(data, FileBytes):
-        return True
-    place = data.tell()
-    data.seek(max(0, data.size_bytes - _LONGEST_OGG_PAGE_BYTES))
-    end = data.read(_LONGEST_OGG_PAGE_BYTES)
-    data.seek(place)
-    # Page header: RFC 3533, section 6. The byte after the version holds the flags; 4 is "last".
-    page_at = end.rfind(b"OggS")
-    return page_at >= 0 and len(end) > page_at + 5 and bool(end[page_at + 5] & 4)

@@ -105,13 +105,11 @@ def _open_entry(path: Path, choice: SoundChoice) -> Decoder:
 
 def _opened(path: Path) -> IO[bytes]:
     try:
-        file = path.open("rb", buffering=0)
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for who writes it
+            raise SoundFileError(f"{path} is no ordinary file.")
+        return path.open("rb", buffering=0)
     except OSError as error:
         raise SoundFileError(f"{path} cannot be read: {error.strerror}.") from error
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise SoundFileError(f"{path} is no ordinary file.")
-    return file
 
 
 class _Owner:

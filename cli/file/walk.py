@@ -1,6 +1,7 @@
 """A walk through a folder: the recordings in it, and what was passed over and why."""
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -50,7 +51,9 @@ class Walk:
             why_not = "written by s2st"
         else:
             try:
-                if not is_named_like_sound(path):
+                if not stat.S_ISREG(path.stat().st_mode):
+                    why_not = "that is no ordinary file"
+                elif not is_named_like_sound(path):
                     why_not = path.suffix.lower() or "without a suffix"
             except OSError as error:
                 why_not = f"that cannot be looked at ({error.strerror})"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from audio_io.byte_streams import FileBytes, PipeBytes
-from audio_io.containers.promised import mp3_tells_its_length, ogg_ends_properly, promised_wav_s
-from tests.audio_io.sounds import chirp, cut_in_half, pipe_of, with_ffmpeg, with_libsndfile
+from audio_io.containers.promised import mp3_tells_its_length, promised_wav_s
+from tests.audio_io.sounds import chirp, pipe_of, with_ffmpeg
 
 FMT = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, 16_000, 32_000, 2, 16)
 JUNK = b"JUNK" + struct.pack("<I", 5) + b"12345\0"
@@ -73,10 +73,3 @@ def test_an_mp3_header_is_found_behind_a_large_tag(tmp_path: Path) -> None:
     tag = b"ID3\x04\0\0" + bytes([0, 2, 0, 0]) + bytes(2 << 14)
     path.write_bytes(tag + path.read_bytes())
     assert mp3_tells_its_length(opened(path))
-
-
-def test_an_ogg_that_was_cut_off_has_no_last_page(tmp_path: Path) -> None:
-    path = with_libsndfile(tmp_path / "a.ogg", chirp(3, 16_000), 16_000)
-    assert ogg_ends_properly(opened(path))
-    assert not ogg_ends_properly(opened(cut_in_half(path)))
-    assert not ogg_ends_properly(FileBytes(io.BytesIO(b"OggS"), 4))

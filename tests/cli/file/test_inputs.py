@@ -1,5 +1,6 @@
 """Which recordings the words of a command line mean."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -200,6 +201,7 @@ def test_a_walk_enters_linked_folders_once_and_says_what_it_passed_over(tmp_path
     (talks / "app.ts").write_text("let x = 1\n" * 60)
     (talks / ".hidden.wav").write_bytes(b"x")
     (talks / "gone").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(talks / "pipe.ts")
     notes: list[str] = []
     found = find_inputs([str(talks)], InputOptions(), notes)
     assert [item.label for item in found] == [
@@ -209,5 +211,5 @@ def test_a_walk_enters_linked_folders_once_and_says_what_it_passed_over(tmp_path
     ]
     [note] = notes
     assert note.startswith(f"{talks}: passed over ")
-    for part in ("1 .pdf", "1 .ts", "1 hidden", "1 folder(s) seen before", "1 without a suffix"):
+    for part in ("1 .pdf", "1 .ts", "1 hidden", "1 folder(s) seen before", "1 that is no ordinary"):
         assert part in note
