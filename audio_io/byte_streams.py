@@ -15,6 +15,7 @@ from itertools import accumulate
 from typing import IO, TypeAlias
 
 _HEAD_BYTES = 4096
+_TAIL_BYTES = 1 << 16
 
 
 class FileBytes:
@@ -119,12 +120,23 @@ class PipeBytes:
         self._read = getattr(stream, "read1", stream.read)
         self.head = b""
         """The first few thousand of the bytes that were read so far."""
+        self.read_bytes = 0
+        self._tail = bytearray()
 
     def read(self, size_bytes: int) -> bytes:
         data: bytes = self._read(size_bytes) or b""
         if len(self.head) < _HEAD_BYTES:
             self.head += data[: _HEAD_BYTES - len(self.head)]
+        self.read_bytes += len(data)
+        self._tail += data
+        if len(self._tail) > 2 * _TAIL_BYTES:
+            del self._tail[:-_TAIL_BYTES]
         return data
+
+    @property
+    def tail(self) -> bytes:
+        """At least the last 64 kB of the bytes that were read so far, if there are as many."""
+        return bytes(self._tail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ is missing, whatever FFmpeg makes of it.
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from audio_io.byte_streams import FileBytes
+from audio_io.byte_streams import FileBytes, PipeBytes
 
 _MOST_PARTS = 1_000_000
 _TS_SYNC = 0x47
@@ -37,39 +38,70 @@ class _Ends(Exception):  # noqa: N818  no error: how a walk ends where the file 
     pass
 
 
+class _Unseen(Exception):  # noqa: N818  as above
+    pass
+
+
 class _Senseless(Exception):  # noqa: N818  as above
     pass
 
 
-def cut_off(data: FileBytes, file_format: str) -> Cut | None:
-    """What is missing at the end of a file of FFmpeg's `file_format`; None where nothing is, or
-    where such a file cannot tell."""
+class Looked(Protocol):
+    """What a walk looks at."""
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    def at(self, place: int, size_bytes: int) -> bytes:
+        """The bytes there; fewer only at the end."""
+
+
+class _Seen:
+    """What was seen of a pipe that has ended: its beginning and its end."""
+
+    def __init__(self, pipe: PipeBytes) -> None:
+        self._pipe = pipe
+        self.size_bytes = pipe.read_bytes
+
+    def at(self, place: int, size_bytes: int) -> bytes:
+        end = min(place + size_bytes, self.size_bytes)
+        if end <= len(self._pipe.head):
+            return self._pipe.head[place:end]
+        tail = self._pipe.tail
+        start = self.size_bytes - len(tail)
+        if place < start:
+            raise _Unseen
+        return tail[place - start : end - start]
+
+
+def cut_off(data: FileBytes | PipeBytes, file_format: str) -> Cut | None:
+    """What is missing at the end of a file, or of a pipe that has ended, of FFmpeg's
+    `file_format`; None where nothing is, or where such a file cannot tell."""
     walk = _WALKS.get(file_format)
     if walk is None:
         return None
-    place = data.tell()
+    looked: Looked = _Seen(data) if isinstance(data, PipeBytes) else data
     try:
-        promised_bytes = walk(data)
+        promised_bytes = walk(looked)
+    except _Unseen:
+        return None
     except (_Ends, struct.error, OSError):
         return Cut(0)
     except _Senseless:
         return Cut(0, damaged=True)
-    finally:
-        data.seek(place)
-    if promised_bytes is None or promised_bytes <= data.size_bytes:
+    if promised_bytes is None or promised_bytes <= looked.size_bytes:
         return None
-    return Cut(promised_bytes - data.size_bytes)
+    return Cut(promised_bytes - looked.size_bytes)
 
 
-def _read(data: FileBytes, at: int, size: int) -> bytes:
-    data.seek(at)
-    got = data.read(size)
+def _read(data: Looked, at: int, size: int) -> bytes:
+    got = data.at(at, size)
     if len(got) < size:
         raise _Ends
     return got
 
 
-def _riff(data: FileBytes) -> int | None:
+def _riff(data: Looked) -> int | None:
     """RIFF, RF64, BW64 and the further RIFFs of an OpenDML avi."""
     end = 0
     while end + 12 <= data.size_bytes:
@@ -86,9 +118,11 @@ def _riff(data: FileBytes) -> int | None:
     return end - 1 if end == data.size_bytes + 1 else end  # the last padding byte may be missing
 
 
-def _data_is_whole(data: FileBytes, riff_at: int) -> bool:
+def _data_is_whole(data: Looked, riff_at: int) -> bool:
     """Whether the samples of a wav are all there, though what comes after them is not."""
     at = riff_at + 12
+    if _read(data, riff_at + 8, 4) != b"WAVE":
+        return False
     while at + 8 <= data.size_bytes:
         name, size = struct.unpack("<4sI", _read(data, at, 8))
         if name == b"data":
@@ -97,12 +131,12 @@ def _data_is_whole(data: FileBytes, riff_at: int) -> bool:
     return False
 
 
-def _w64(data: FileBytes) -> int | None:
+def _w64(data: Looked) -> int | None:
     size = int(struct.unpack("<Q", _read(data, 16, 8))[0])
     return size if 40 <= size < 1 << 62 else None
 
 
-def _caf(data: FileBytes) -> int | None:
+def _caf(data: Looked) -> int | None:
     at = 8
     while at + 12 <= data.size_bytes:
         kind, size = struct.unpack(">4sq", _read(data, at, 12))
@@ -114,12 +148,12 @@ def _caf(data: FileBytes) -> int | None:
     return int(at)
 
 
-def _aiff(data: FileBytes) -> int | None:
+def _aiff(data: Looked) -> int | None:
     size = int(struct.unpack(">I", _read(data, 4, 4))[0])
     return 8 + size if 0 < size < _UNKNOWN_RIFF else None
 
 
-def _asf(data: FileBytes) -> int | None:
+def _asf(data: Looked) -> int | None:
     kind, size = struct.unpack("<16sQ", _read(data, 0, 24))
     if kind != _ASF_HEADER:
         return None
@@ -128,7 +162,7 @@ def _asf(data: FileBytes) -> int | None:
     return at + int(size) if kind == _ASF_DATA and size > 50 else None
 
 
-def _voc(data: FileBytes) -> int | None:
+def _voc(data: Looked) -> int | None:
     at = int(struct.unpack("<H", _read(data, 20, 2))[0])
     for _ in range(_MOST_PARTS):
         if at >= data.size_bytes:
@@ -142,7 +176,7 @@ def _voc(data: FileBytes) -> int | None:
     return at
 
 
-def _wavpack(data: FileBytes) -> int | None:
+def _wavpack(data: Looked) -> int | None:
     at = 0
     for _ in range(_MOST_PARTS):
         if at >= data.size_bytes:
@@ -154,7 +188,7 @@ def _wavpack(data: FileBytes) -> int | None:
     return at
 
 
-def _boxes(data: FileBytes) -> int | None:
+def _boxes(data: Looked) -> int | None:
     """The boxes of an mp4: ISO 14496-12, section 4.2."""
     at = 0
     for _ in range(_MOST_PARTS):
@@ -175,7 +209,7 @@ def _boxes(data: FileBytes) -> int | None:
     return at
 
 
-def _matroska(data: FileBytes) -> int | None:
+def _matroska(data: Looked) -> int | None:
     """The segment: RFC 8794, sections 4 and 5."""
     at = 0
     for _ in range(16):
@@ -189,7 +223,7 @@ def _matroska(data: FileBytes) -> int | None:
     return None
 
 
-def _ebml(data: FileBytes, at: int, *, keep_marker: bool = False) -> tuple[int | None, int]:
+def _ebml(data: Looked, at: int, *, keep_marker: bool = False) -> tuple[int | None, int]:
     first = _read(data, at, 1)[0]
     length = 9 - first.bit_length()
     if length > 8:
@@ -202,7 +236,7 @@ def _ebml(data: FileBytes, at: int, *, keep_marker: bool = False) -> tuple[int |
     return value, at + length
 
 
-def _ogg(data: FileBytes) -> int | None:
+def _ogg(data: Looked) -> int | None:
     """The last page must say that it is the last: RFC 3533, section 6."""
     start = max(0, data.size_bytes - _LONGEST_OGG_PAGE_BYTES)
     end = _read(data, start, data.size_bytes - start)
@@ -215,7 +249,7 @@ def _ogg(data: FileBytes) -> int | None:
     return start + page_at + 27 + len(sizes) + sum(sizes)
 
 
-def _flv(data: FileBytes) -> int | None:
+def _flv(data: Looked) -> int | None:
     """Tags, each with its size before and behind it."""
     at = 9 + 4
     for _ in range(_MOST_PARTS):
@@ -228,9 +262,9 @@ def _flv(data: FileBytes) -> int | None:
     return at - 4 if at - data.size_bytes == 4 else at
 
 
-def _mpegts(data: FileBytes) -> int | None:
+def _mpegts(data: Looked) -> int | None:
     """Packets of 188 bytes, or with 4 or 16 more."""
-    head = data.head
+    head = data.at(0, min(data.size_bytes, 2048))
     for size, offset in ((188, 0), (192, 4), (204, 0)):
         places = range(offset, min(len(head), 8 * size), size)
         if len(places) > 1 and all(head[place] == _TS_SYNC for place in places):
@@ -239,7 +273,7 @@ def _mpegts(data: FileBytes) -> int | None:
     return None
 
 
-def _mpeg(data: FileBytes) -> int | None:
+def _mpeg(data: Looked) -> int | None:
     """The last packets of a program stream: ISO 13818-1, sections 2.4.3.6 and 2.5.3."""
     start = max(0, data.size_bytes - _LAST_PACKS_BYTES)
     end = _read(data, start, data.size_bytes - start)
@@ -254,7 +288,7 @@ def _mpeg(data: FileBytes) -> int | None:
     return start + at if at > len(end) else None
 
 
-def _rm(data: FileBytes) -> int | None:
+def _rm(data: Looked) -> int | None:
     """Chunks with their sizes; that of an unfinished recording is 0."""
     at = 0
     for _ in range(256):
@@ -269,7 +303,7 @@ def _rm(data: FileBytes) -> int | None:
     return at
 
 
-def _mxf(data: FileBytes) -> int | None:
+def _mxf(data: Looked) -> int | None:
     """KLV triplets, SMPTE ST 336."""
     at = 0
     for _ in range(_MOST_PARTS):
@@ -287,12 +321,12 @@ def _mxf(data: FileBytes) -> int | None:
     return at
 
 
-def _au(data: FileBytes) -> int | None:
+def _au(data: Looked) -> int | None:
     start, size = struct.unpack(">II", _read(data, 4, 8))
     return start + size if 0 < size < 0xFFFFFFFF else None
 
 
-_WALKS: dict[str, Callable[[FileBytes], int | None]] = {
+_WALKS: dict[str, Callable[[Looked], int | None]] = {
     **dict.fromkeys(("wav", "avi"), _riff),
     "w64": _w64,
     "caf": _caf,

@@ -196,13 +196,16 @@ class LibavDecoder:
         """What should have come after the last frame."""
         lost_s = self._promised_and_missing_s(track)
         system_error, cut = self._packets.system_error, None
-        if isinstance(self._data, FileBytes):
+        if not isinstance(self._data, Address):
             system_error = system_error or self._data.system_error
             cut = cut_off(self._data, self._format)
         reason = f"the system says: {system_error}" if system_error else ""
         if cut is not None and not lost_s and cut.missing_bytes:
             # No header tells how long it was: judged by the bytes that should be there.
-            read_bytes = max(1, self._data.size_bytes or 1)
+            read_bytes = self._data.size_bytes
+            if isinstance(self._data, PipeBytes):
+                read_bytes = self._data.read_bytes
+            read_bytes = max(1, read_bytes or 1)
             lost_s = track.stamps.position_s * cut.missing_bytes / read_bytes
         if lost_s or cut is not None or reason:
             what = DAMAGED if cut is not None and cut.damaged else CUT_OFF

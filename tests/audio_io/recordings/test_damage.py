@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from audio_io.recordings.recording import open_pipe
 from tests.audio_io.odd import CONTAINERS, SECONDS, container, cut, heard, lost, misplaced_s, zeroed
+from tests.audio_io.sounds import pipe_of
 
 TELLS_HOW_MUCH = set(CONTAINERS) - {
     *("a.aac", "a.ac3", "a.opus", "flac.ogg", "pieces.mp4", "a.ts", "a.mpg", "a.nut", "a.voc"),
@@ -41,6 +43,15 @@ def test_a_recording_that_was_cut_off_says_so_once(whole: dict[str, Path], name:
         # An avi tells bytes, not seconds.
         assert to_s == pytest.approx(SECONDS, abs=0.6 if name.endswith("avi") else 0.1)
     assert misplaced_s(chunks) == pytest.approx(0, abs=0.04)
+
+
+@pytest.mark.parametrize("name", sorted(set(CONTAINERS) - {"a.ac3", "a.voc"}))
+def test_a_cut_is_told_in_a_pipe_too(whole: dict[str, Path], name: str) -> None:
+    data = whole[name].read_bytes()
+    with open_pipe(pipe_of(data[: int(len(data) * 0.601)]), 16_000) as recording:
+        assert lost(list(recording))
+    with open_pipe(pipe_of(data), 16_000) as recording:
+        assert lost(list(recording)) == []
 
 
 @pytest.mark.parametrize("name", sorted(set(CONTAINERS) - CANNOT_TELL))
