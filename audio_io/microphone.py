@@ -20,7 +20,8 @@ RING_S = 60
 MOST_AT_ONCE = 5
 """Blocks in one chunk."""
 AGES = 50
-"""How old sound is when it arrives is taken from so many blocks: one block's is uneven."""
+"""How old sound is when it arrives is taken from so many blocks that were not late: one block's is
+uneven."""
 TELL_EVERY_S = 10.0
 MUTED_S = 3.0
 """Exact zeros for this long come from no microphone that hears."""
@@ -177,7 +178,8 @@ class Microphone:
             self._next_frame = block.first_sample + len(block.samples)
             self._heard_at_s = self._times.captured_at_s(self._next_frame)
             made.append(self._resampler.process(block.samples))
-            self._ages_s.append(block.mark / 1e6)
+            if block.at_s - self._heard_at_s < BLOCK_MS / 1000 or not self._ages_s:
+                self._ages_s.append(block.mark / 1e6)
             self._watch_zeros(block)
         if not made or self._heard_at_s is None:
             return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from audio_io.clock import RunningClock
+from audio_io.clock import ClockedSource, RunningClock, StreamClock
 from audio_io.cut import CutSource
 from audio_io.device_stream import DeviceLost
 from audio_io.devices import Device, Direction, find_device, list_devices
@@ -22,7 +22,6 @@ from audio_io.paced import PacedSource
 from audio_io.ports import AudioSource
 from audio_io.recording import open_pipe, open_recording
 from audio_io.speaker import Speaker
-from audio_io.stream_clock import ClockedSource, StreamClock
 from audio_io.tee import RecordedSource
 from cli.live.plan import LivePlan
 from engine.hearing.catch_up import CatchUp, CatchUpConfig

@@ -5,9 +5,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from audio_io.clock import Clock, WallClock
+from audio_io.clock import Clock, StreamClock, WallClock
 from audio_io.device_stream import DeviceNotice
-from audio_io.stream_clock import StreamClock
 from engine.events import Stamped
 
 QUEUE_ITEMS = 10_000

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from audio_io.chunk import AudioChunk, Samples
+from audio_io.clock import StreamClock
 from audio_io.errors import OutputError, S2stError, UsageError
 from audio_io.ports import AudioSink
 from audio_io.running_wav import RunningWav
-from audio_io.stream_clock import StreamClock
 from engine.events import SourceText, Stamped, TargetText
 from engine.speaking.live_voice import Keep
 from engine.text.records import as_line, event_record, timed
