@@ -26,6 +26,7 @@ from audio_io.tee import RecordedSource
 from cli.live.plan import LivePlan
 from engine.hearing.catch_up import CatchUp, CatchUpConfig
 from engine.live.conversation import Ends
+from engine.live.listening import HeardSource, Listening
 from engine.live.recorder import Recorder
 from engine.speaking.live_voice import LiveVoice
 from engine.speaking.speech_queue import LagConfig
@@ -135,11 +136,12 @@ def join_ends(
     devices: Devices,
     tell: Tell,
     stream: StreamClock,
+    listening: Listening,
     recorder: Recorder | None,
     stack: ExitStack,
 ) -> LiveEnds:
     """Open what was asked for; `stack` closes it. `plan.spoken` says whether to speak. `stream` is
-    told where the sound stands.
+    told where the sound stands, `listening` knows what of it is heard.
 
     Raises:
         DeviceError: a device cannot be used.
@@ -149,7 +151,10 @@ def join_ends(
     found = _open_input(plan, devices.input, on_lost, tell, stream, stack)
     rate_hz = found.source.sample_rate_hz
     kept: AudioSource = found.source
-    if recorder is not None:
+    if recorder is not None and recorder.keeps_all:
+        kept = RecordedSource(kept, recorder.source_sink(rate_hz))
+    kept = HeardSource(kept, listening)
+    if recorder is not None and not recorder.keeps_all:
         kept = RecordedSource(kept, recorder.source_sink(rate_hz))
     output = devices.output if plan.spoken is not None else None
     speaker = None

@@ -33,6 +33,7 @@ from cli.terminal.verbosity import is_verbose
 from engine.errors import EngineError
 from engine.live.conversation import Conversation
 from engine.live.happenings import HappeningQueue
+from engine.live.listening import Listening
 from engine.live.recorder import Recorder
 from engine.live.speed import judge_speed
 from engine.streams.process_stepper import ProcessStepper
@@ -57,11 +58,7 @@ def run_live(options: LiveOptions) -> int:
     """Exit code 0 when the session ended as asked, 1 when something failed, 128 and its number
     when a signal other than Ctrl-C ended it."""
     plan = plan_live(options)
-    if options.push_to_talk and not _has_panel(options):
-        raise UsageError(
-            "--push-to-talk takes the space bar of a terminal, and there is none here.",
-            hint="Leave it out, or run in a terminal without --plain and --json.",
-        )
+    _check_options(options)
     devices = find_devices(plan)
     signals = Signals()
     if plan.spoken is not None and devices.output is None:
@@ -89,13 +86,8 @@ def run_live(options: LiveOptions) -> int:
             listens = check.wait_until_loaded()
             if not options.quiet:
                 say(f"output check: {listens}")
-        recorder = None
-        if options.record is not None:
-            try:
-                recorder = Recorder(options.record, plan.languages, queue.put, queue.stream)
-            except S2stError as error:
-                error.hint = "Give --record another folder."
-                raise
+        recorder = _open_recorder(plan, queue)
+        if recorder is not None:
             stack.callback(recorder.close)
         notices: deque[DeviceNotice] = deque(maxlen=KEPT_NOTICES)
 
@@ -107,7 +99,8 @@ def run_live(options: LiveOptions) -> int:
 
         if not is_verbose():
             stack.enter_context(quiet_libraries())
-        ends = join_ends(plan, devices, tell, queue.stream, recorder, stack)
+        listening = Listening(not options.push_to_talk)
+        ends = join_ends(plan, devices, tell, queue.stream, listening, recorder, stack)
         conversation = Conversation(
             plan.request,
             ends,
@@ -117,6 +110,7 @@ def run_live(options: LiveOptions) -> int:
             push_to_talk=options.push_to_talk,
             recorder=recorder,
             check=check,
+            listening=listening,
         )
         return _Run(
             plan, conversation, ends, stepper, queue, recorder, notices, signals, stack
@@ -159,6 +153,35 @@ def start_check(plan: LivePlan) -> OutputCheck | None:
         )
     config = OutputAsrConfig(model, plan.spoken, compute_type=CHECKED_WITH, background=True)
     return OutputCheck(OutputAsr(config, verbose=is_verbose()), plan.spoken)
+
+
+def _check_options(options: LiveOptions) -> None:
+    """Raises a `UsageError` for what does not go together."""
+    if options.push_to_talk and not _has_panel(options):
+        raise UsageError(
+            "--push-to-talk takes the space bar of a terminal, and there is none here.",
+            hint="Leave it out, or run in a terminal without --plain and --json.",
+        )
+    if options.record_all and options.record is None:
+        raise UsageError("--record-all is for recordings.", hint="Give --record DIR, too.")
+
+
+def _open_recorder(plan: LivePlan, queue: HappeningQueue) -> Recorder | None:
+    """None where nothing is recorded."""
+    options = plan.options
+    if options.record is None:
+        return None
+    try:
+        return Recorder(
+            options.record,
+            plan.languages,
+            queue.put,
+            queue.stream,
+            keeps_all=options.record_all,
+        )
+    except S2stError as error:
+        error.hint = "Give --record another folder."
+        raise
 
 
 def _has_panel(options: LiveOptions) -> bool:
@@ -326,7 +349,14 @@ class _Run:
         if options.json:
             return JsonOutput(self._conversation.meter, self._lines, self._queue)
         if _has_panel(options):
-            return PanelOutput(self._plan, self._conversation, self._ends, self._act, self._stack)
+            return PanelOutput(
+                self._plan,
+                self._conversation,
+                self._ends,
+                self._act,
+                self._stack,
+                keeps=self._recorder.keeps_all if self._recorder is not None else None,
+            )
         return PlainOutput(self._conversation, self._lines, quiet=options.quiet)
 
     def _act(self, key: Key) -> None:

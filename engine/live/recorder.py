@@ -34,15 +34,19 @@ class Recorder:
         languages: tuple[str, ...],
         failed: Callable[[str], object],
         stream: StreamClock | None = None,
+        *,
+        keeps_all: bool = False,
     ) -> None:
         """`failed` is told once why no more is kept, on whatever thread found out. `stream` lays
-        what is spoken beside what is heard.
+        what is spoken beside what is heard. With `keeps_all` that is also kept which is said while
+        nobody listens.
 
         Raises:
             UsageError: the folder holds an earlier session.
             OutputError: it cannot be written to.
         """
         self.folder = folder
+        self.keeps_all = keeps_all
         self._failed = failed
         self._lock = threading.Lock()
         self.error: OutputError | None = None

@@ -61,6 +61,12 @@ def test_without_a_speaker_there_is_text_and_a_line_that_says_so() -> None:
     assert "This machine has no speaker: there is only text." in ran.err
 
 
+def test_keeping_all_that_is_said_takes_a_recording() -> None:
+    ran = live("--tgt", "spa", "--input", SHORT, "--record-all")
+    assert ran.code == 2
+    assert ran.complaints == ["s2st: --record-all is for recordings. Give --record DIR, too."]
+
+
 def test_a_pipe_is_heard_as_it_comes_and_to_its_end() -> None:
     sound = TWO.read_bytes()[44:]
     words = ("--tgt", "spa,cat", "--no-speech", "--json", "--input", "-")
