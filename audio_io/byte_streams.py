@@ -7,7 +7,12 @@ PyAV calls `read` and `seek` from within FFmpeg, and loses there what is no `Exc
 printed and forgotten, and a `SystemExit` ends the process on the spot.
 """
 
-from typing import IO
+import os
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import IO, TypeAlias
 
 _HEAD_BYTES = 4096
 
@@ -15,28 +20,88 @@ _HEAD_BYTES = 4096
 class FileBytes:
     """A file of the disk, in which one may go back and forth."""
 
+    system_error = ""
+    """What the system said of what lies behind its end; empty where nothing does."""
+
     def __init__(self, file: IO[bytes], size_bytes: int) -> None:
         self._file = file
         self.size_bytes = size_bytes
         # The file's own methods, not methods in Python: in these no signal handler can run.
-        self.read = file.read
-        self.seek = file.seek
-        self.tell = file.tell
+        self.read: Callable[[int], bytes] = file.read
+        self.seek: Callable[..., int] = file.seek
+        self.tell: Callable[[], int] = file.tell
 
     @property
     def head(self) -> bytes:
         """The first few thousand bytes."""
-        place = self._file.tell()
-        self._file.seek(0)
-        head = self._file.read(_HEAD_BYTES)
-        self._file.seek(place)
-        return head
+        return self.at(0, _HEAD_BYTES)
+
+    def at(self, place: int, size_bytes: int) -> bytes:
+        """Bytes from somewhere else, without moving."""
+        return os.pread(self._file.fileno(), size_bytes, place)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a file."""
+
+    file: IO[bytes]
+    start: int
+    size_bytes: int
+
+
+class PiecesBytes(FileBytes):
+    """Stretches of files, one after the other, as if they were one file."""
+
+    def __init__(self, pieces: Sequence[Piece], system_error: str = "") -> None:
+        self.system_error = system_error
+        self._pieces = list(pieces)
+        self._ends = list(accumulate(piece.size_bytes for piece in self._pieces))
+        self.size_bytes = self._ends[-1] if self._ends else 0
+        self._place = 0
+        self.read = self._read
+        self.seek = self._seek
+        self.tell = self._tell
+
+    def at(self, place: int, size_bytes: int) -> bytes:
+        data = b""
+        while len(data) < size_bytes and place < self.size_bytes:
+            index = bisect_right(self._ends, place)
+            piece = self._pieces[index]
+            within = place - (self._ends[index] - piece.size_bytes)
+            more_bytes = min(size_bytes - len(data), piece.size_bytes - within)
+            got = os.pread(piece.file.fileno(), more_bytes, piece.start + within)
+            if not got:
+                break  # it has become shorter meanwhile
+            data += got
+            place += len(got)
+        return data
+
+    def _read(self, size_bytes: int = -1) -> bytes:
+        try:
+            size_bytes = self.size_bytes if size_bytes < 0 else size_bytes
+            data = self.at(self._place, size_bytes)
+            self._place += len(data)
+            return data
+        except Exception:
+            raise
+        except BaseException as error:  # a signal, which FFmpeg would swallow
+            raise InterruptedReadError(error) from error
+
+    def _seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.size_bytes}[whence]
+        self._place = max(0, start + offset)
+        return self._place
+
+    def _tell(self) -> int:
+        return self._place
 
 
 class PipeBytes:
     """A pipe, terminal or socket: bytes come once, when they come."""
 
     size_bytes = None
+    system_error = ""
 
     def __init__(self, stream: IO[bytes]) -> None:
         # `read` of a buffered stream waits until all that was asked for is there, which would
@@ -50,6 +115,20 @@ class PipeBytes:
         if len(self.head) < _HEAD_BYTES:
             self.head += data[: _HEAD_BYTES - len(self.head)]
         return data
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Something on the network, which FFmpeg reads itself."""
+
+    url: str
+    """With whatever password it holds: not for people."""
+    head: bytes = b""
+    size_bytes: None = None
+    system_error: str = ""
+
+
+Bytes: TypeAlias = FileBytes | PipeBytes | Address
 
 
 class InterruptedReadError(Exception):

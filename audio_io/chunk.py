@@ -37,7 +37,8 @@ class AudioChunk:
     boundary: Boundary = Boundary.NONE
     """What ends with the last sample."""
     lost_reason: str = ""
-    """Why sound is missing before this chunk, where `start_sample` jumps."""
+    """Why sound is missing before this chunk, where `start_sample` jumps; without a jump, why it is
+    damaged there and nobody knows how much."""
 
     @property
     def end_sample(self) -> int:

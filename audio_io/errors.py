@@ -39,3 +39,9 @@ class OutputError(S2stError):
 
 class DeviceError(S2stError):
     """A microphone or speaker cannot be used."""
+
+
+def system_said(error: OSError) -> str:
+    """`Input/output error`, and of which file where that is known."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{reason}: '{error.filename}'" if error.filename is not None else reason

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from audio_io.addresses import SCHEMES, scheme_of, shown, stem_of
 from audio_io.errors import ManifestError
+from audio_io.paths import really
 
 _LONGEST_ID_BYTES = 200
 """Room in a file name of 255 bytes for what is added to it."""
@@ -25,9 +27,11 @@ class ManifestRow:
     id: str
     """A plain file name that no other row has; results are named after it."""
     audio: Path
-    """Absolute, with links resolved. The file need not exist."""
+    """Absolute, as it is written, without `..`. The file need not exist."""
     line_number: int
     """Where the row stands in the manifest. The header is line 1."""
+    address: str = ""
+    """Where it is on the network, if it is: then `audio` is no path."""
     source_language: str | None = None
     """As it is written in column `src_lang`."""
     target_language: str | None = None
@@ -43,14 +47,20 @@ class ManifestRow:
 
 
 def read_manifest(
-    path: Path, audio_root: Path | None = None, *, needed: Sequence[str] = ()
+    path: Path,
+    audio_root: Path | None = None,
+    *,
+    needed: Sequence[str] = (),
+    addresses: bool = False,
 ) -> list[ManifestRow]:
     """The rows of a manifest, in order.
 
     The first line names the columns, separated by tabs. `audio` must be there; `id`, `src_lang`,
     `tgt_lang`, `src_text`, `tgt_text` and `n_frames` may be, and so may others; those `needed`
     must be. Without `id`, the audio file's stem is the id. Audio paths start at `audio_root`, or
-    else at the manifest's folder, and may not lead out of it. Quotes are letters like others.
+    else at the manifest's folder, and may not lead out of it by what is written; links that lie
+    there are whose folder it is, and are followed. Quotes are letters like others. What `audio`
+    names may be an address on the network only where `addresses` allows it.
 
     Raises:
         ManifestError: the manifest can't be read or does not say what it should; names the line.
@@ -62,11 +72,13 @@ def read_manifest(
     _check_columns(path, columns, needed)
     if audio_root is not None and not audio_root.is_dir():
         raise ManifestError(f"The audio root {audio_root} is not a folder.")
-    root = (path.parent if audio_root is None else audio_root).resolve()
+    root = (path.parent if audio_root is None else audio_root).absolute()
+    if ".." in root.parts:  # behind a link it leads elsewhere than it reads
+        root = really(root)
     rows: list[ManifestRow] = []
     line_of_id: dict[str, int] = {}
     for line_number, fields in _fields(path, columns, lines):
-        row = _row(_Line(path, line_number), fields, root)
+        row = _row(_Line(path, line_number), fields, root, addresses=addresses)
         if row.id in line_of_id:
             raise ManifestError(
                 f"{path}, line {line_number}: the id {row.id!r} stands in line "
@@ -138,11 +150,19 @@ def _fields(
         yield line_number, dict(zip(columns, fields, strict=True))
 
 
-def _row(line: _Line, fields: dict[str, str], root: Path) -> ManifestRow:
+def _row(line: _Line, fields: dict[str, str], root: Path, *, addresses: bool) -> ManifestRow:
     name = fields["audio"]
     if not name:
         raise line.error("column 'audio' is empty.")
-    row_id = fields.get("id", Path(name).stem)
+    scheme = scheme_of(name)
+    if scheme and not addresses:
+        raise line.error(
+            f"the audio is an address ({shown(name)}), and nothing is fetched for a manifest.",
+            hint="⟦allow_addresses⟧ of `s2st file` allows it.",
+        )
+    if scheme and scheme not in SCHEMES:
+        raise line.error(f"{shown(name)} is an address of a kind that is not read.")
+    row_id = fields.get("id", stem_of(name) if scheme else Path(name).stem)
     problem = _problem_with_id(row_id)
     if problem:
         raise line.error(
@@ -151,7 +171,8 @@ def _row(line: _Line, fields: dict[str, str], root: Path) -> ManifestRow:
         )
     return ManifestRow(
         id=row_id,
-        audio=_below(root, name, line),
+        audio=Path() if scheme else _below(root, name, line),
+        address=name if scheme else "",
         line_number=line.number,
         source_language=fields.get("src_lang") or None,
         target_language=fields.get("tgt_lang") or None,
@@ -178,18 +199,21 @@ def _problem_with_id(row_id: str) -> str:
 
 
 def _below(root: Path, name: str, line: _Line) -> Path:
-    """Where `name` really leads, if that is below `root`."""
-    try:
-        # Unlike Path.resolve, realpath bears a loop of links: that file then cannot be opened.
-        audio = Path(os.path.realpath(root / name))
-    except (OSError, ValueError) as error:  # a NUL
-        raise line.error(f"the audio path {name[:80]!r} is no path: {error}.") from error
-    if not audio.is_relative_to(root):
-        raise line.error(
-            f"the audio {name} leads out of {root}.",
-            hint="Pass the folder that all recordings are in as `⟦audio_root⟧`.",
-        )
-    return audio
+    """What is written as `name`, if that is below `root`. Where links lead does not matter: the
+    text of a manifest may come from anybody, the links from whose folder it is."""
+    if "\0" in name:
+        raise line.error(f"the audio path {name[:80]!r} is no path: it holds a NUL.")
+    written = Path(os.path.normpath(name))
+    for start in (root, really(root)) if written.is_absolute() else ():
+        if written.is_relative_to(start):
+            written = written.relative_to(start)
+            break
+    if not written.is_absolute() and ".." not in written.parts:
+        return root / written
+    raise line.error(
+        f"the audio {name} leads out of {root}.",
+        hint="Pass the folder that all recordings are in as `⟦audio_root⟧`.",
+    )
 
 
 def _frames(field: str | None, line: _Line) -> int | None:

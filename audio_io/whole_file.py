@@ -10,9 +10,8 @@ from types import TracebackType
 from typing import IO, Any, BinaryIO, TextIO, cast
 
 from audio_io.errors import OutputError
+from audio_io.paths import LONGEST_NAME_BYTES, fitting
 
-_NAME_BYTES = 255
-"""The longest file name of all usual file systems."""
 _REASONS = {
     errno.ENOSPC: ("the disk is full.", "Free some space, or write to another disk."),
     errno.EDQUOT: ("your share of the disk is used up.", "Free some space there."),
@@ -174,8 +173,8 @@ def _part_name(name: str, pid: int) -> str:
 
 def _part_stem(name: str) -> str:
     """A dot and the target's name, shortened if the whole would be no legal name any more."""
-    room_bytes = _NAME_BYTES - len(".") - len(".4194304.part")  # the largest pid of Linux
-    return "." + os.fsdecode(os.fsencode(name)[:room_bytes])
+    room_bytes = LONGEST_NAME_BYTES - len(".") - len(".4194304.part")  # the largest pid of Linux
+    return "." + fitting(name, longest_bytes=room_bytes)
 
 
 def remove_own_part(path: Path) -> None:

@@ -12,10 +12,13 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 
 from audio_io.errors import UsageError
+from audio_io.paths import expanded, is_there, own_folder
 from cli.file.command import FileOptions
 from cli.live.command import LiveOptions
 from cli.options.declared import Declared, declared
 
+VARIABLE = "S2ST_CONFIG"
+"""Names the file."""
 COMMANDS: dict[str, type[Any]] = {"file": FileOptions, "live": LiveOptions}
 """The commands with a table of their own, and their options."""
 
@@ -39,20 +42,33 @@ def config(
 
 def config_path() -> Path:
     """`S2ST_CONFIG`, or `s2st/config.toml` where this system keeps configuration."""
-    named = os.environ.get("S2ST_CONFIG")
-    if named:
-        return Path(named)
+    named = _named_path()
+    if named is not None:
+        return named
     from platformdirs import user_config_path
 
-    return user_config_path("s2st", appauthor=False) / "config.toml"
+    return own_folder(user_config_path) / "config.toml"
+
+
+def _named_path() -> Path | None:
+    """Where `S2ST_CONFIG` says."""
+    named = os.environ.get(VARIABLE)
+    return expanded(Path(named)) if named else None
 
 
 def load_defaults() -> dict[str, dict[str, Any]]:
     """The file as Typer's default map: a value for parameters the command line leaves out.
 
     Raises:
-        UsageError: the file cannot be read, or says what cannot be.
+        UsageError: the file cannot be read, or says what cannot be; one that was named is not
+            there.
     """
+    named = _named_path()
+    if named is not None and not is_there(named):
+        raise UsageError(
+            f"The configuration '{named}' that {VARIABLE} names is not there.",
+            hint=f"`s2st config --init` writes one; unset {VARIABLE} to have none.",
+        )
     settings = _read(config_path())
     defaults = {}
     for name in COMMANDS:
@@ -98,13 +114,15 @@ def _tables() -> Iterator[tuple[str, dict[str, Declared]]]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The settings, checked. A file that is not there has none."""
+    """The settings, checked. A file that is not there has none, and none is in a place that cannot
+    be looked at: there may be no home, or nobody may look into it."""
+    if not is_there(path) or not (path.is_absolute() or _named_path()):
+        return {}
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"The configuration '{path}' cannot be read: {error}.") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"The configuration '{path}' cannot be read: {reason}.") from error
     import tomllib
 
     try:
@@ -143,6 +161,11 @@ def _check(path: Path, found: dict[str, Any], known: Mapping[str, Declared], pla
 
 
 def _write_template(path: Path) -> None:
+    if not (path.is_absolute() or _named_path()):
+        raise UsageError(
+            "There is no home folder to keep a configuration in.",
+            hint=f"Name a file with {VARIABLE}.",
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
@@ -150,12 +173,15 @@ def _write_template(path: Path) -> None:
     except FileExistsError as error:
         raise UsageError(f"'{path}' exists already.", hint="Edit it.") from error
     except OSError as error:
-        raise UsageError(f"'{path}' cannot be written ({error.strerror}).") from error
+        raise UsageError(
+            f"'{path}' cannot be written ({error.strerror}).",
+            hint=f"{VARIABLE} names another place.",
+        ) from error
 
 
 def _show(path: Path) -> None:
     settings = _read(path)
-    there = "" if path.exists() else " (not there; `s2st config --init` writes one)"
+    there = "" if is_there(path) else " (not there; `s2st config --init` writes one)"
     print(f"file: {path}{there}")
     for title, keys in _tables():
         if title:

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 import typer
 
 from audio_io.errors import DeviceError, S2stError
+from audio_io.paths import is_there
 from cli.config import config_path, load_defaults
 from cli.options.shared import Json
 from cli.options.wording import worded
@@ -81,7 +82,7 @@ def _config() -> Finding:
         load_defaults()
     except S2stError as error:
         return Finding("configuration", False, str(error), f"Mend or remove {path}")
-    return Finding("configuration", True, str(path) if path.exists() else f"none at {path}")
+    return Finding("configuration", True, str(path) if is_there(path) else f"none at {path}")
 
 
 def _sound() -> Finding:

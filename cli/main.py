@@ -1,22 +1,26 @@
 """The `s2st` command: the list of commands, and the one place where errors become exit codes."""
 
+import contextlib
+import errno
 import io
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from audio_io.errors import S2stError, UsageError
+from audio_io.errors import S2stError, UsageError, system_said
 from cli import config, devices, doctor, languages, models
 from cli.evaluate import command as evaluate
 from cli.file import command as file
 from cli.live import command as live
 from cli.options.declared import command, listed
 from cli.options.wording import word
+from cli.terminal.standard_output import let_go, trouble
 from cli.terminal.verbosity import is_verbose, set_verbose
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -26,6 +30,7 @@ TRANSLATING: dict[str, tuple[Callable[[Any], None], str]] = {
     "evaluate": (evaluate.evaluate, evaluate.EXAMPLES),
 }
 """The commands to which engines add options, and their examples."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _OPTION = re.compile(r"-h$|--[a-z][a-z-]*(=|$)")
 
 
@@ -105,30 +110,75 @@ def main() -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Results are UTF-8, as the files are, and file names come out as the bytes they are.
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    code = _run()
+    if (lost := trouble(sys.stdout)) is not None:
+        let_go(sys.stdout)
+        if not isinstance(lost, BrokenPipeError):  # whoever read it has all they want
+            _tell(f"s2st: {_what_failed(lost)}.")
+            code = 1
+    if code == 130:  # what Typer makes of Ctrl-C
+        resumable = {"file", "evaluate"} & set(sys.argv[1:3])
+        resumes = " --resume goes on." if resumable else ""
+        _tell(f"s2st: interrupted; nothing is half written.{resumes}")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _run() -> object:
+    """The command that was typed; its exit code, where it has one."""
     try:
-        code = app(prog_name="s2st", standalone_mode=False)
+        return app(prog_name="s2st", standalone_mode=False)
     except TyperException as error:
-        code = _refuse(error)
+        return _refuse(error)
     except S2stError as error:
         word(error)
         if is_verbose():
             raise
-        print(f"s2st: {error}", file=sys.stderr)
-        code = 2 if isinstance(error, UsageError) else 1
+        _tell(f"s2st: {error}")
+        return 2 if isinstance(error, UsageError) else 1
+    except SystemExit as left:
+        if not isinstance(left.__context__, BrokenPipeError):
+            raise
+        let_go(sys.stdout)  # Typer and Rich leave so where nobody reads any more
+        return 0
+    except OSError as error:
+        if is_verbose():
+            raise
+        _tell(f"s2st: {_what_failed(error)}.")
+        return 1
     except Exception as error:
         if is_verbose():
             raise
-        print(
+        _tell(
             f"s2st: something unexpected happened ({type(error).__name__}: {error}). "
-            "`s2st --verbose` shows where; please report it.",
-            file=sys.stderr,
+            "`s2st --verbose` shows where; please report it."
         )
-        code = 1
-    if code == 130:  # what Typer makes of Ctrl-C
-        resumable = {"file", "evaluate"} & set(sys.argv[1:3])
-        resumes = " --resume goes on." if resumable else ""
-        print(f"s2st: interrupted; nothing is half written.{resumes}", file=sys.stderr)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 1
+
+
+def _tell(line: str) -> None:
+    """On standard error, if anybody can be told there: the exit code tells, too."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
+
+
+def _what_failed(error: OSError) -> str:
+    """Results of ours name themselves when they cannot be written: what has no name was printed."""
+    if error.filename is None:
+        if error.errno in _FULL:
+            return f"Standard output cannot be written: {error.strerror}"
+        if isinstance(error, FileNotFoundError) and _is_nowhere():
+            return "The current folder is not there any more"
+    return system_said(error)
+
+
+def _is_nowhere() -> bool:
+    """Whether somebody removed the current folder."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _refuse(error: TyperException) -> int:
@@ -139,5 +189,5 @@ def _refuse(error: TyperException) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message())
         return 0
-    print(f"s2st: {message}. `{command} --help` lists what there is.", file=sys.stderr)
+    _tell(f"s2st: {message}. `{command} --help` lists what there is.")
     return error.exit_code

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audio_io.errors import UsageError
+from audio_io.paths import expanded
 from cli.options.shared import Json
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def convert(
     from engine.models import store
 
     with _Shown() as shown:
-        folder = store.convert(source, output, progress=shown.report)
+        folder = store.convert(expanded(source), expanded(output), progress=shown.report)
     print(f"Converted: {folder}", file=sys.stderr)
 
 
@@ -113,8 +114,9 @@ def rm(name: Name, yes: Yes = False) -> None:
     """Delete a model, and what was fetched of it."""
     from engine.models import store
 
+    folder = store.removable(name)
     if not yes:
-        _ask(f"Delete the model '{name}' in {store.models_folder()}?", "to delete it")
+        _ask(f"Delete the model '{name}' in {folder}?", "to delete it")
     print(f"Deleted: {store.remove(name)}", file=sys.stderr)
 
 

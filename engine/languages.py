@@ -216,6 +216,13 @@ def language_name(code: str) -> str:
     return language.name if language else code
 
 
+def codes_of(language: Language) -> tuple[str, ...]:
+    """Every code of two or three letters by which a recording may mark this language, its own
+    first."""
+    codes = [name for name, code in _NAMES.items() if code == language.code and len(name) <= 3]
+    return tuple(dict.fromkeys([language.code, *codes]))
+
+
 def written_without_spaces(code: str) -> bool:
     """Whether words of this language follow each other with no space between."""
     return code in _WITHOUT_SPACES

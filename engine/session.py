@@ -52,10 +52,12 @@ class Session:
         controls: Callable[[], StreamControls] = StreamControls,
         progress: Callable[[Heard], None] | None = None,
         clock: Clock | None = None,
+        shown: Callable[[Event], Event] = lambda event: event,
         follows: "Session | None" = None,
     ) -> None:
         """`controls` is asked before each step what the user wants now; the session adds how much
-        speech waits. `progress` is told after each chunk. Utterances and samples are counted on
+        speech waits. `progress` is told after each chunk. `shown` gives every event the times that
+        a player shows. Utterances and samples are counted on
         from the session that this one `follows` on the same source."""
         self._source = source
         self._stepper = stepper
@@ -65,6 +67,7 @@ class Session:
         self._controls = controls
         self._progress = progress
         self._clock = clock or WallClock()
+        self._shown = shown
         self._first_utterance: int = follows._next_utterance if follows is not None else 0
         self._next_utterance: int = self._first_utterance
         self._next_sample: int = follows._next_sample if follows is not None else 0
@@ -99,10 +102,10 @@ class Session:
             self._tell_news()
 
     def _hear(self, chunk: AudioChunk, state: Any, stepped_at_s: float) -> None:
-        if chunk.start_sample > self._next_sample:
-            start_s = self._next_sample / chunk.sample_rate_hz
+        if chunk.start_sample > self._next_sample or chunk.lost_reason:
+            start_s = min(chunk.start_s, self._next_sample / chunk.sample_rate_hz)
             reason = chunk.lost_reason or "it could not be read"
-            self._tell(AudioLost(start_s, chunk.start_s, reason), stepped_at_s)
+            self._tell(self._shown(AudioLost(start_s, chunk.start_s, reason)), stepped_at_s)
         self._next_sample = chunk.end_sample
         queued_ms = {code: voice.queued_ms for code, voice in self._voices.items()}
         controls = replace(self._controls(), queued_ms=queued_ms)
@@ -123,6 +126,7 @@ class Session:
         """Speech to its voice; everything to the listeners."""
         if not isinstance(event, AudioLost) and self._first_utterance:
             event = replace(event, utterance=event.utterance + self._first_utterance)
+        event = self._shown(event)
         if isinstance(event, TargetAudio) and event.language in self._voices:
             self._voices[event.language].take(event, self._captured_at_s(event.end_s))
         if isinstance(event, UtteranceEnded):

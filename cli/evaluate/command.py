@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from audio_io.errors import UsageError
+from cli.options.declared import MayBePath
 from cli.options.engines import EngineOptions
 from cli.options.shared import (
     LANGUAGES,
@@ -16,6 +17,7 @@ from cli.options.shared import (
     Engine,
     Json,
     MinConfidence,
+    SoundOptions,
     Source,
     VoiceDetector,
 )
@@ -133,6 +135,7 @@ class EvaluateOptions:
     ] = "live"
     min_confidence: MinConfidence = None
     voice_detector: VoiceDetector = "pocketsphinx"
+    sound: SoundOptions = field(default_factory=SoundOptions)
     agent: AgentOptions = field(default_factory=AgentOptions)
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     source_segment_ms: Annotated[
@@ -260,6 +263,7 @@ class EvaluateOptions:
             help="faster-whisper model for ASR_BLEU.",
             rich_help_panel=SCORES,
         ),
+        MayBePath(),
     ] = None
     output: Annotated[
         Path | None,
@@ -284,6 +288,8 @@ class EvaluateOptions:
         typer.Option("--quiet", "-q", help="Only scores and warnings.", rich_help_panel=RESULTS),
     ] = False
     json: Json = False
+    given: frozenset[str] = frozenset()
+    """What the command line gave."""
 
 
 def evaluate(options: EvaluateOptions) -> None:
@@ -292,8 +298,11 @@ def evaluate(options: EvaluateOptions) -> None:
 
     require_packages()
     if options.compare is not None:
-        if options.data_file or options.sources or options.output:
-            raise UsageError("--compare runs nothing: it takes two finished outputs and no more.")
+        if others := options.given - {"compare", "json", "quiet"}:
+            raise UsageError(
+                "--compare runs nothing: it takes two finished outputs and no more.",
+                hint=f"Leave out ⟦{min(others).removeprefix('policy_')}⟧.",
+            )
         from cli.evaluate.compare import run_compare
 
         raise typer.Exit(run_compare(*options.compare, json=options.json))

@@ -4,18 +4,20 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from audio_io.errors import UsageError
+from audio_io.sound_choice import ANY_SOUND
 from cli.evaluate.command import EvaluateOptions
 from cli.evaluate.sweep import Variant, variants
 from engine.agent import Task
 from engine.errors import EngineError
 from engine.evaluation.test_set import Languages, TestSet, from_lists, from_manifest
+from engine.hearing.which_sound import sound_choice
 from engine.languages import resolve_language, written_without_spaces
 from engine.metrics.result import Item
 from engine.metrics.scores import (
@@ -25,7 +27,7 @@ from engine.metrics.scores import (
     reads_clock,
     sacrebleu_metric,
 )
-from engine.registry import AUTO, EngineSpec, LoadOptions
+from engine.registry import EngineSpec, LoadOptions
 from engine.registry.ask import (
     Called,
     Speak,
@@ -117,10 +119,17 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
     notes: list[str] = []
     test_set = _test_set(options, task, notes)
     notes.extend(f"left out: {reason}" for reason in test_set.left_out)
+    if not test_set.is_composed:
+        notes.append("references have letters and accents apart (NFD): they are scored as NFC")
     items = _asked_for(test_set, options)
     latency = _latency_metrics(options, notes)
     quality = options.quality or _default_quality(task, test_set, options)
     check_metrics(quality, latency)
+    if "asr_model" in options.given and "ASR_BLEU" not in quality:
+        raise UsageError(
+            "--asr-model is for ASR_BLEU, which is not asked for.",
+            hint="It comes with --task s2st.",
+        )
     scores = ScoreConfig(
         quality=quality,
         latency=latency,
@@ -154,6 +163,9 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
         )
     )
     check_voices(voices, [asked.request.targets], SPEAKER)
+    options.engine_options.refuse_what_means_nothing(asked.spec)
+    options.engine_options.check_device(asked.spec, options.ray)
+    notes.extend(options.engine_options.notes)
     foreign, load_options = load_options.agent, replace(load_options, agent=None)
     spec = asked.spec if foreign is None else None
     if spec is not None:
@@ -196,11 +208,7 @@ def _task(options: EvaluateOptions) -> Task:
 
 def _check(options: EvaluateOptions) -> None:
     """What contradicts itself."""
-    if (options.data_file is None) == (options.sources is None):
-        raise UsageError(
-            "Name a test set: --data-file FILE.tsv, or SimulEval's lists with --source and "
-            "--target."
-        )
+    _check_one_way_in(options)
     if options.policy not in POLICIES:
         raise UsageError(f"--policy is live or file, not '{options.policy}'.")
     if options.unit not in UNITS:
@@ -209,8 +217,6 @@ def _check(options: EvaluateOptions) -> None:
         raise UsageError("--latency-unit spm and --latency-spm-model FILE go together.")
     if options.spm_model is not None and not options.spm_model.is_file():
         raise UsageError(f"The SentencePiece model '{options.spm_model}' does not exist.")
-    if options.agent.agent is not None and options.engine != AUTO:
-        raise UsageError("--engine and --agent each name what to run.", hint="Give one of them.")
     if options.asr_model == "":
         raise UsageError("--asr-model takes the name or the folder of a model.")
     if options.resume and options.output is None:
@@ -223,11 +229,37 @@ def _check(options: EvaluateOptions) -> None:
         raise UsageError("--segment-references belongs to --segmentation.")
 
 
+def _check_one_way_in(options: EvaluateOptions) -> None:
+    """A test set is a tsv or lists, and options about the one say nothing of the other."""
+    if (options.data_file is None) == (options.sources is None):
+        raise UsageError(
+            "Name a test set: --data-file FILE.tsv, or SimulEval's lists with --source and "
+            "--target."
+        )
+    if options.data_file is not None and options.references is not None:
+        raise UsageError(
+            "--target is the references of SimulEval's lists; those of a tsv stand in a column.",
+            hint="Name it with --ref-field. The language of the translation is --tgt.",
+        )
+    if options.sources is not None and options.audio_root_dir is not None:
+        raise UsageError(
+            "--audio-root-dir is of a tsv.", hint="Paths of a list start at the list's folder."
+        )
+    if options.sources is not None and options.ref_field and options.segmentation is None:
+        raise UsageError("--ref-field is a column of a tsv.", hint="Name references by --target.")
+    if options.segmentation is not None and options.references is not None:
+        raise UsageError(
+            "--segmentation brings references of its own, and --target is not read.",
+            hint="--segment-references names a list of them.",
+        )
+
+
 def _test_set(options: EvaluateOptions, task: Task, notes: list[str]) -> TestSet:
     transcribes = task is Task.ASR
     languages = Languages(
         resolve_language(options.source).code if options.source else None,
         resolve_language(options.target).code if options.target else None,
+        sound=sound_choice(options.sound.track, options.sound.channel),
         transcribes=transcribes,
     )
     if options.sources is not None:
@@ -293,14 +325,23 @@ def _digest(items: Sequence[Item]) -> str:
     where the recordings lie nor what they are compared with shapes the results."""
     whole = hashlib.blake2b(digest_size=16)
     for item in items:
-        size = item.audio.stat().st_size
-        with item.audio.open("rb") as file:
-            head = file.read(_DIGESTED_BYTES)
-            file.seek(max(0, size - _DIGESTED_BYTES))
-            tail = file.read(_DIGESTED_BYTES)
-        own = hashlib.blake2b(head + tail, digest_size=16).hexdigest()
-        whole.update(json.dumps([item.index, item.id, size, own]).encode())
+        try:
+            size, own = _glance(item.audio)
+        except OSError as error:  # its own failure, when it is run
+            size, own = 0, str(error.strerror)
+        chosen = [asdict(item.sound)] if item.sound != ANY_SOUND else []
+        whole.update(json.dumps([item.index, item.id, size, own, *chosen]).encode())
     return whole.hexdigest()
+
+
+def _glance(recording: Path) -> tuple[int, str]:
+    """Its size, and a digest of its first and last bytes."""
+    size = recording.stat().st_size
+    with recording.open("rb") as file:
+        head = file.read(_DIGESTED_BYTES)
+        file.seek(max(0, size - _DIGESTED_BYTES))
+        tail = file.read(_DIGESTED_BYTES)
+    return size, hashlib.blake2b(head + tail, digest_size=16).hexdigest()
 
 
 def _agent_digest(agent: ForeignAgentConfig) -> str:

@@ -31,8 +31,8 @@ class EvaluateView:
         if not self._plan.options.quiet:
             for note in self._plan.notes:
                 print(note, file=sys.stderr)
-        for notice in self._plan.notices:
-            print(f"s2st: {notice}", file=sys.stderr)
+            for notice in self._plan.notices:
+                print(f"s2st: {notice}", file=sys.stderr)
         if sys.stderr.isatty() and not self._plan.options.quiet and self._to_do:
             self._bar = _Bar(self._to_do)
         return self
@@ -70,6 +70,10 @@ class EvaluateView:
         else:
             print(text, file=sys.stderr)
 
+    def note(self, text: str) -> None:
+        if not self._plan.options.quiet:
+            self.say(text)
+
     def warn(self, text: str) -> None:
         self.say(f"s2st: {text}")
 
@@ -101,9 +105,10 @@ class _Listener:
         self._keep(result)
         if result.error:
             self._view.warn(f"{result.id}: {result.error}")
-        elif result.lost_ms:
-            lost_s = result.lost_ms / 1000
-            self._view.warn(f"{result.id}: {lost_s:.1f} s of the recording cannot be read")
+        elif result.lost:
+            self._view.warn(f"{result.id}: {result.lost}")
+        if result.taken:
+            self._view.note(f"{result.id}: heard {result.taken}")
         self._view.advance(result.index, 1.0)
 
 

@@ -53,15 +53,17 @@ def run_evaluate(options: EvaluateOptions) -> int:
         view.close()
         if options.no_scoring:
             return _unscored(plan, folders)
-        print_scores(plan, summaries)
-        if options.output is not None:
+        if options.output is not None:  # first: whoever reads the scores may leave
             from cli.evaluate.page.page import write_page  # brings plotly
 
             write_page(options.output / REPORT, summaries)
-            if not options.json:
-                print(f"results in {folder}; open {folder / REPORT}")
+        print_scores(plan, summaries)
+        if options.output is not None and not options.json:
+            print(f"results in {folder}; open {folder / REPORT}")
         deaf = ears is not None and any(each.value(ASR_BLEU) is None for each in summaries)
-        return FAILED if deaf or any(summary.failed for summary in summaries) else OK
+        lost = any(result.lost for summary in summaries for result in summary.done)
+        failed = any(summary.failed for summary in summaries)
+        return FAILED if deaf or lost or failed else OK
 
 
 def _sentences(plan: EvaluatePlan) -> list[Sentence]:

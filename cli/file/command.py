@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options.declared import Key
+from cli.options.declared import Key, MayBePath
 from cli.options.engines import EngineOptions
 from cli.options.shared import (
     RESULTS,
@@ -17,6 +17,7 @@ from cli.options.shared import (
     MinConfidence,
     Quiet,
     RawRate,
+    SoundOptions,
     Source,
     Targets,
     VoiceDetector,
@@ -43,15 +44,18 @@ class FileOptions:
         tuple[str, ...],
         typer.Argument(
             metavar="INPUT...",
-            help="Audio or video files, folders, globs, tsv manifests, or - for standard input.",
+            help="Audio or video files, folders, globs, tsv manifests, addresses, or - for "
+            "standard input.",
             show_default=False,
         ),
+        MayBePath(),
     ]
     source: Source = None
     targets: Targets = ()
     engine: Engine = "auto"
     min_confidence: MinConfidence = None
     voice_detector: VoiceDetector = "pocketsphinx"
+    sound: SoundOptions = field(default_factory=SoundOptions)
     agent: AgentOptions = field(default_factory=AgentOptions)
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     output: Annotated[
@@ -122,6 +126,14 @@ class FileOptions:
         ),
         Key('"recordings"'),
     ] = None
+    allow_addresses: Annotated[
+        bool,
+        typer.Option(
+            "--allow-addresses",
+            help="Also fetch what a manifest names by http, https or rtsp.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = False
     raw_rate_hz: RawRate = None
     jobs: Annotated[
         int,

@@ -1,6 +1,6 @@
 """From options to what will run: inputs, languages, engines, one job for each recording."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audio_io.errors import S2stError, UsageError
@@ -11,6 +11,7 @@ from cli.terminal.verbosity import is_verbose
 from engine.agent import Task
 from engine.batch.job import FORMATS, WAV, BatchPlan, Input, Job
 from engine.errors import LanguageError
+from engine.hearing.which_sound import sound_choice
 from engine.registry.ask import (
     DEFAULT_SOURCE,
     Asked,
@@ -42,9 +43,18 @@ class Assembled:
 def assemble(options: FileOptions) -> Assembled:
     """Raises a `UsageError` for what can never work, an `EngineError` for what is missing."""
     plan = _plan(options)
-    inputs = find_inputs(options.inputs, InputOptions(options.output, options.audio_root))
+    notes: list[str] = []
+    inputs = find_inputs(
+        options.inputs,
+        InputOptions(options.output, options.audio_root, options.allow_addresses),
+        notes,
+    )
+    sound = sound_choice(options.sound.track, options.sound.channel)
+    inputs = [replace(item, sound=sound.over(item.sound)) for item in inputs]
     if plan.raw_rate_hz is not None and all(item.path is not None for item in inputs):
         raise UsageError("--rate is for raw sound on standard input.", hint="Add the input `-`.")
+    if "audio_root" in options.given and all(item.manifest is None for item in inputs):
+        raise UsageError("--audio-root is the folder of a manifest's recordings, and none is here.")
     if plan.trace == Path("-"):
         raise UsageError("--trace takes the name of a file, not -.")
     if plan.trace is not None and len(inputs) > 1:
@@ -59,7 +69,8 @@ def assemble(options: FileOptions) -> Assembled:
     used = {asked.spec.name: asked.spec for asked in planner.asked}
     for spec in used.values():
         options.engine_options.refuse_what_means_nothing(spec)
-    notes = [note for asked in planner.asked for note in asked.notes]
+        options.engine_options.check_device(spec, options.ray)
+    notes += [note for asked in planner.asked for note in asked.notes]
     notes += options.engine_options.notes
     notices = [spec.notice for spec in used.values() if spec.notice]
     return Assembled(plan, jobs, list(dict.fromkeys(notes)), notices)
@@ -78,6 +89,11 @@ def _plan(options: FileOptions) -> BatchPlan:
         if "mix_original_db" in options.given:
             raise UsageError("--mix-original needs the format wav.", hint="Add it to --format.")
         mix_db = None
+    if "timeline" in options.given and options.timeline and WAV not in options.formats:
+        raise UsageError("--timeline places speech.", hint="Add wav to --format.")
+    shows_partials = "jsonl" in options.formats or options.json
+    if "partials" in options.given and options.partials and not shows_partials:
+        raise UsageError("--partials go into jsonl and --json.", hint="Add jsonl to --format.")
     timeline = (options.timeline or mix_db is not None) and WAV in options.formats
     if timeline:
         _require_stretch()
@@ -86,7 +102,7 @@ def _plan(options: FileOptions) -> BatchPlan:
         timeline=timeline,
         mix_original_db=mix_db,
         min_confidence=options.min_confidence,
-        partials=options.partials and ("jsonl" in options.formats or options.json),
+        partials=options.partials and shows_partials,
         load_options=options.engine_options.load_options(options.voice_detector, options.agent),
         policy_values={
             **options.engine_options.policy,
@@ -95,6 +111,7 @@ def _plan(options: FileOptions) -> BatchPlan:
         speakers=read_voices(options.engine_options.speakers, SPEAKER),
         trace=options.trace,
         raw_rate_hz=options.raw_rate_hz,
+        keeps_changes=options.resume,
         event_records=options.json,
         verbose=is_verbose(),
     )

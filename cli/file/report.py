@@ -1,16 +1,18 @@
 """What a run says: results to standard output, everything else to standard error."""
 
-import os
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any, TextIO
 
-from audio_io.errors import S2stError, SoundFileError
+from audio_io.errors import S2stError, SoundFileError, system_said
 from cli.options.wording import word
+from cli.terminal.standard_output import let_go
 from engine.batch.job import BatchPlan, Job
 from engine.batch.translate import Opened, Outcome, remove_leftovers
 from engine.events import Event, SourceText, TargetText
 from engine.streams.child import Progress
+from engine.text.losses import told_of_losses
 from engine.text.records import as_line, event_record
 from engine.text.writers import one_line
 
@@ -57,7 +59,7 @@ class Reporter:
             else:
                 print(text, file=sys.stderr, flush=True)
         except OSError:
-            _close_to_readers(sys.stderr)
+            let_go(sys.stderr)
 
     def said(self, job: Job, what: Opened | Progress | Event) -> None:
         match what:
@@ -73,11 +75,15 @@ class Reporter:
     def done(self, job: Job, outcome: Outcome) -> None:
         self._end(job)
         label = job.input.label
-        for lost in outcome.lost:
+        if outcome.taken:
+            self.note(f"{label}: heard {outcome.taken}")
+        if outcome.lost:
             self.failures += 1
+            self.warn(f"{label}: {told_of_losses(outcome.lost)}. The rest was translated.")
+        for path in outcome.kept:
             self.warn(
-                f"{label}: {lost.end_s - lost.start_s:.1f} s of sound from "
-                f"{lost.start_s:.1f} s on is missing: {lost.reason}. The rest was translated."
+                f"{label}: {path} was changed since s2st wrote it, and is kept as it is. "
+                "--overwrite replaces it."
             )
         if not outcome.utterances:
             self.warn(f"{label}: no speech was found in {outcome.heard_s:.1f} s of sound.")
@@ -85,9 +91,9 @@ class Reporter:
         heard_s, elapsed_s = round(outcome.heard_s, 3), round(outcome.elapsed_s, 3)
         self._record(job, "file_done", {"heard_s": heard_s, "elapsed_s": elapsed_s})
 
-    def finished_before(self, job: Job) -> None:
-        """An earlier run made its outputs."""
-        self.note(f"{job.input.label}: finished before")
+    def finished_before(self, job: Job, changed: Sequence[str]) -> None:
+        """An earlier run made its outputs, some of which somebody changed since."""
+        self.note(f"{job.input.label}: {in_words(changed)}")
         self._record(job, "file_finished_before", {})
 
     def failed(self, job: Job, error: BaseException) -> None:
@@ -155,7 +161,7 @@ class Reporter:
             else:
                 print(line, flush=True)
         except OSError as error:
-            _close_to_readers(sys.stdout)
+            let_go(sys.stdout)  # the files are still wanted
             if not isinstance(error, BrokenPipeError):
                 self.failures += 1
                 self.warn(
@@ -164,19 +170,21 @@ class Reporter:
                 )
 
 
+def in_words(changed: Sequence[str]) -> str:
+    """What is said of a recording that was finished before. Some results may be `changed`."""
+    if not changed:
+        return "finished before"
+    are = "was" if len(changed) == 1 else "were"
+    return f"finished before; {' '.join(changed)} {are} changed since, and kept"
+
+
 def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def _close_to_readers(stream: TextIO) -> None:
-    """From now on what is written there goes nowhere. Whoever read it has gone, but the files are
-    still wanted."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
-
-
 def _unexpected(error: BaseException) -> str:
+    if isinstance(error, OSError):
+        return f"{system_said(error)}."
     return (
         f"something unexpected happened ({type(error).__name__}: {error}). "
         "`s2st --verbose` shows where; please report it."

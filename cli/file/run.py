@@ -1,23 +1,23 @@
 """Runs `s2st file` once its options are known; gives the exit code."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from audio_io.errors import S2stError, UsageError
+from audio_io.errors import S2stError, SoundFileError, UsageError
+from audio_io.paths import is_file, is_there, really
 from cli.file.command import FileOptions
+from cli.file.foreseen import foresee, show
 from cli.file.plan import Assembled, assemble
 from cli.file.report import Reporter
 from cli.terminal.signals import leave_on_signals
 from cli.terminal.verbosity import is_verbose, set_verbose
 from engine.batch.job import BatchPlan, Job
-from engine.batch.journal import Journal, Record, digest
+from engine.batch.journal import Journal, digest
 from engine.batch.translate import FileWork, abandon, remove_leftovers
 from engine.streams.run import Here, How, Processes, Ray, Streams
 from engine.streams.run import run as run_tasks
-from engine.text.records import as_line
 
 OK, FAILED = 0, 1
 
@@ -26,20 +26,15 @@ def run_file(options: FileOptions) -> int:
     """Exit code 0 when every recording was translated whole, 1 otherwise."""
     run = assemble(options)
     _check_inputs_are_safe(run)
-    finished = _finished(run) if options.resume else []
-    before = frozenset(finished)
-    waiting = [job for job in run.jobs if job not in before]
-    if not options.overwrite and not options.dry_run:
-        _check_nothing_exists(waiting, run.plan, resume=options.resume)
+    finished = _finished(run) if options.resume else {}
+    waiting = [job for job in run.jobs if job not in finished]
+    existing = [] if options.overwrite else _existing(waiting, run.plan, resume=options.resume)
     if options.dry_run:
-        _say_what_would_be_done(
-            run,
-            before,
-            overwrite=options.overwrite or options.resume,
-            quiet=options.quiet,
-            json=options.json,
-        )
-        return OK
+        foreseen = foresee(run, finished, existing)
+        show(run, foreseen, quiet=options.quiet, json=options.json)
+        _refuse(existing, resume=options.resume)
+        return FAILED if any(each.error for each in foreseen) else OK
+    _refuse(existing, resume=options.resume)
     leave_on_signals()
     reporter = Reporter(
         run.plan,
@@ -53,9 +48,9 @@ def run_file(options: FileOptions) -> int:
         for note in run.notes:
             reporter.note(note)
         for notice in run.notices:
-            reporter.warn(f"s2st: {notice}")
-        for job in finished:
-            reporter.finished_before(job)
+            reporter.note(f"s2st: {notice}")
+        for job, changed in finished.items():
+            reporter.finished_before(job, changed)
         for job in waiting:
             if job.refusal:
                 reporter.failed(job, S2stError(job.refusal))
@@ -102,78 +97,61 @@ def _run(jobs: Sequence[Job], how: How, run: Assembled, reporter: Reporter) -> N
 def _check_inputs_are_safe(run: Assembled) -> None:
     """No output may take the place of an input, whatever was asked."""
     named = [path for job in run.jobs for path in (job.input.path, job.input.manifest)]
-    inputs = {path.resolve() for path in named if path is not None}
-    trace = run.plan.trace.resolve() if run.plan.trace is not None else None
+    inputs = {really(path) for path in named if path is not None}
+    trace = really(run.plan.trace) if run.plan.trace is not None else None
     if trace in inputs:
         raise UsageError(f"--trace would write over the input '{run.plan.trace}'.")
     for job in run.jobs:
         for path in job.outputs(run.plan).values():
-            if path.resolve() in inputs:
+            if really(path) in inputs:
                 raise UsageError(
                     f"'{job.input.label}' would be written over the input '{path}'.",
                     hint="Name another folder with --output.",
                 )
-            if path.resolve() == trace:
+            if really(path) == trace:
                 raise UsageError(f"--trace '{run.plan.trace}' is the name of a result.")
 
 
-def _check_nothing_exists(jobs: Sequence[Job], plan: BatchPlan, *, resume: bool) -> None:
-    """Refuse to replace what is there; with `resume`, what s2st did not write itself."""
-    existing = [path for job in jobs for path in job.outputs(plan).values() if path.exists()]
-    if plan.trace is not None and plan.trace.exists() and jobs and not resume:
+def _existing(jobs: Sequence[Job], plan: BatchPlan, *, resume: bool) -> list[Path]:
+    """What is in the way of results; with `resume`, what s2st did not write itself."""
+    existing = [path for job in jobs for path in job.outputs(plan).values() if is_there(path)]
+    if plan.trace is not None and is_there(plan.trace) and jobs:
         existing.append(plan.trace)
-    hint = "--resume goes on with what is not finished, --overwrite replaces all."
     if resume:
         ours = {folder: Journal(folder).outputs() for folder in {path.parent for path in existing}}
-        existing = [path for path in existing if path.name not in ours[path.parent]]
-        hint = "s2st has no record of writing it. --overwrite replaces it."
+        return [path for path in existing if path.name not in ours[path.parent]]
+    return existing
+
+
+def _refuse(existing: Sequence[Path], *, resume: bool) -> None:
+    """Raise a `UsageError` where something would be replaced that nobody said may be."""
     if existing:
+        hint = "--resume goes on with what is not finished, --overwrite replaces all."
+        if resume:
+            hint = "s2st has no record of writing it. --overwrite replaces it."
         others = f" and {len(existing) - 1} more exist" if len(existing) > 1 else " exists"
         raise UsageError(f"'{existing[0]}'{others} already.", hint=hint)
 
 
-def _finished(run: Assembled) -> list[Job]:
-    """Jobs that an earlier run finished from the same bytes with the same options."""
+def _finished(run: Assembled) -> dict[Job, list[str]]:
+    """Jobs that an earlier run finished from the same bytes with the same options, and the names of
+    results that somebody changed since."""
     journals: dict[Path, Journal] = {}
-    finished = []
+    finished: dict[Job, list[str]] = {}
     for job in run.jobs:
         path, folder = job.input.path, job.input.folder
-        if path is None or job.refusal or not path.is_file():
+        if path is None or job.refusal or not is_file(path):
             continue
-        if run.plan.trace is not None and not run.plan.trace.exists():
+        if run.plan.trace is not None and not is_there(run.plan.trace):
             continue  # it is wanted, and only running makes it
         journal = journals.setdefault(folder, Journal(folder))
-        names = {output.name: 0 for output in job.outputs(run.plan).values()}
-        if not names.keys() & journal.outputs():
+        names = {output.name for output in job.outputs(run.plan).values()}
+        if not names <= journal.outputs():
             continue
-        if journal.finished(Record(digest(path), job.fingerprint(run.plan), names)):
-            finished.append(job)
+        try:
+            now = digest(path)
+        except SoundFileError:  # running it says so
+            continue
+        if journal.finished(now, job.fingerprint(run.plan), names):
+            finished[job] = [name for name in sorted(names) if journal.is_changed(name)]
     return finished
-
-
-def _say_what_would_be_done(
-    run: Assembled, finished: frozenset[Job], *, overwrite: bool, quiet: bool, json: bool
-) -> None:
-    for note in run.notes if not quiet else ():
-        print(note, file=sys.stderr)
-    for job in run.jobs:
-        outputs = [str(path) for path in job.outputs(run.plan).values()]
-        exists = not overwrite and any(path.exists() for path in job.outputs(run.plan).values())
-        state = "to do"
-        if job.refusal:
-            state = "refused"
-        elif job in finished:
-            state = "finished"
-        elif exists:
-            state = "exists"
-        if json:
-            record = {"type": "plan", "input": job.input.label, "state": state, "outputs": outputs}
-            print(as_line(record))
-        elif job.refusal:
-            print(f"{job.input.label}: {job.refusal}")
-        elif job in finished:
-            print(f"{job.input.label}: finished before")
-        elif state == "exists":
-            print(f"{job.input.label}: exists already: {' '.join(outputs)}")
-        else:
-            print(f"{job.input.label} -> {' '.join(outputs)}")

@@ -6,23 +6,24 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli.options.declared import Key
+from cli.options.declared import Key, MayBePath
 from cli.options.engines import EngineOptions
 from cli.options.shared import (
     LANGUAGES,
     RUNNING,
+    SOUND,
     AgentOptions,
     Engine,
     Json,
     MinConfidence,
     Quiet,
     RawRate,
+    SoundOptions,
     Source,
     Targets,
     VoiceDetector,
 )
 
-SOUND = "Sound"
 KEEPING_UP = "Keeping up"
 EXAMPLES = "\n\n".join(
     (
@@ -46,6 +47,7 @@ class LiveOptions:
     engine: Engine = "auto"
     min_confidence: MinConfidence = None
     voice_detector: VoiceDetector = "pocketsphinx"
+    sound: SoundOptions = field(default_factory=SoundOptions)
     agent: AgentOptions = field(default_factory=AgentOptions)
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     speak: Annotated[
@@ -68,13 +70,15 @@ class LiveOptions:
         typer.Option(
             "--input",
             "-i",
-            metavar="DEVICE|FILE|-",
+            metavar="DEVICE|FILE|URL|-",
             envvar="S2ST_INPUT",
-            help="Microphone by number or part of its name (`s2st devices`), a recording, or - "
-            "for standard input. Not given: the default microphone.",
+            help="Microphone by number or part of its name (`s2st devices`), a recording, "
+            "an address (a radio, a camera), or - for standard input. Not given: the default "
+            "microphone.",
             rich_help_panel=SOUND,
         ),
         Key('"USB"'),
+        MayBePath(),
     ] = None
     output: Annotated[
         str | None,
@@ -202,6 +206,7 @@ class LiveOptions:
             rich_help_panel=RUNNING,
         ),
         Key('"small"'),
+        MayBePath(),
     ] = None
     slow_ok: Annotated[
         bool,

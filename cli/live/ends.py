@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from audio_io.addresses import SCHEMES, scheme_of, shown
 from audio_io.clock import ClockedSource, RunningClock, StreamClock
 from audio_io.cut import CutSource
 from audio_io.device_stream import DeviceLost
@@ -19,11 +20,14 @@ from audio_io.guarded import GuardedSource
 from audio_io.kept_device import Tell
 from audio_io.microphone import Microphone
 from audio_io.paced import PacedSource
+from audio_io.paths import is_file, is_folder, is_there
 from audio_io.ports import AudioSource
-from audio_io.recording import open_pipe, open_recording
+from audio_io.recordings.address import open_broadcast
+from audio_io.recordings.recording import open_pipe, open_recording
 from audio_io.speaker import Speaker
 from audio_io.tee import RecordedSource
 from cli.live.plan import LivePlan
+from engine.batch.descriptors import STDIN, descriptor_of
 from engine.hearing.catch_up import CatchUp, CatchUpConfig
 from engine.live.conversation import Ends
 from engine.live.listening import HeardSource, Listening
@@ -107,7 +111,7 @@ def find_devices(plan: LivePlan) -> Devices:
         UsageError: the options do not go together.
     """
     options = plan.options
-    asked = options.input
+    asked = _asked(plan)
     is_device = asked != PIPE and (asked is None or not _is_file(asked))
     if options.raw_rate_hz is not None and asked != PIPE:
         raise UsageError("--rate is for raw sound on standard input.", hint="Give --input -.")
@@ -118,8 +122,9 @@ def find_devices(plan: LivePlan) -> Devices:
             "A recording is played at the pace of life here.",
             hint=f"`s2st file {asked}` is as fast as the machine.",
         )
-    if not is_device and asked is not None and asked != PIPE:
-        open_recording(Path(asked), plan.spec.input_rate_hz).close()  # says what is wrong with it
+    if not is_device and asked is not None and asked != PIPE and not _can_be_read_once(asked):
+        # Says what is wrong with it.
+        open_recording(Path(asked), plan.spec.input_rate_hz, choice=plan.sound).close()
     found_input = find_device(list_devices(), asked, Direction.INPUT) if is_device else None
     found_output = None
     if plan.spoken is not None:
@@ -218,7 +223,7 @@ def _open_input(
     stream: StreamClock,
     stack: ExitStack,
 ) -> _Input:
-    asked, rate_hz = plan.options.input, _rate(plan)
+    asked, rate_hz = _asked(plan), _rate(plan)
     if device is not None:
         microphone = Microphone(device, rate_hz, on_lost, tell, follows=asked is None)
         stack.callback(microphone.close)
@@ -233,11 +238,27 @@ def _open_input(
     if asked is None or asked == PIPE:
         stream.flows = False
         return _open_pipe(plan, stream, stack)
-    recording = open_recording(Path(asked), rate_hz, BLOCK_MS)
+    if scheme_of(asked):
+        return _open_address(plan, asked, stream, stack)
+    recording = open_recording(Path(asked), rate_hz, BLOCK_MS, plan.sound)
     stack.callback(recording.close)
     paced = PacedSource(recording)
     clocked = ClockedSource(paced, stream)
     return _Input(clocked, lambda: paced.waiting_ms, paced.end, Path(asked).name)
+
+
+def _open_address(plan: LivePlan, url: str, stream: StreamClock, stack: ExitStack) -> _Input:
+    """A broadcast comes at its own pace, a recording at the pace of life."""
+    source, is_broadcast = open_broadcast(url, _rate(plan), BLOCK_MS, plan.sound)
+    if is_broadcast:
+        stream.flows = False
+        feed = Feed(source, stream=stream)
+        stack.callback(feed.close)
+        return _Input(feed, None, feed.end, shown(url))
+    stack.callback(source.close)
+    paced = PacedSource(source)
+    clocked = ClockedSource(paced, stream)
+    return _Input(clocked, lambda: paced.waiting_ms, paced.end, shown(url))
 
 
 def _open_pipe(plan: LivePlan, stream: StreamClock, stack: ExitStack) -> _Input:
@@ -248,7 +269,7 @@ def _open_pipe(plan: LivePlan, stream: StreamClock, stack: ExitStack) -> _Input:
         raise UsageError("Standard input is a terminal, not sound.", hint="Pipe sound into it.")
     # Not Python's own reader: a thread that waits in it at the very end would abort the program.
     piped = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
-    source = open_pipe(piped, rate_hz, options.raw_rate_hz, block_ms=BLOCK_MS)
+    source = open_pipe(piped, rate_hz, options.raw_rate_hz, block_ms=BLOCK_MS, choice=plan.sound)
     if options.pace:
         stack.callback(source.close)
         paced = PacedSource(source)
@@ -272,6 +293,26 @@ def _no_echo(plan: LivePlan, found: _Input, output: Device) -> str:
     return ""
 
 
+def _asked(plan: LivePlan) -> str | None:
+    """The input, by one of its names: standard input has several."""
+    asked = plan.options.input
+    return PIPE if asked is not None and descriptor_of(asked) == STDIN else asked
+
+
+def _can_be_read_once(asked: str) -> bool:
+    """Whether it is a pipe, such as a shell makes of `<(command)`: nothing of it is to be lost. Nor
+    is an address asked twice."""
+    if scheme_of(asked):
+        return True
+    path = Path(asked)
+    return is_there(path) and not is_file(path) and not is_folder(path)
+
+
 def _is_file(asked: str) -> bool:
-    """Whether an input is a recording's path rather than a device's name."""
-    return Path(asked).exists() or "/" in asked or bool(re.fullmatch(r"[^ ]*\.\w{2,4}", asked))
+    """Whether an input is a recording's path or address rather than a device's name."""
+    if (scheme := scheme_of(asked)) and scheme not in SCHEMES:
+        raise UsageError(
+            f"'{shown(asked)}' is an address of a kind that is not read.",
+            hint=f"There is: {', '.join(SCHEMES)}.",
+        )
+    return is_there(Path(asked)) or "/" in asked or bool(re.fullmatch(r"[^ ]*\.\w{2,4}", asked))

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, replace
 
+from audio_io.sound_choice import SoundChoice
 from cli.live.command import LiveOptions
 from engine.agent import StreamRequest
+from engine.hearing.which_sound import sound_choice
 from engine.registry import EngineSpec, LoadOptions
 from engine.registry.ask import (
     Called,
@@ -31,6 +33,8 @@ class LivePlan:
     request: StreamRequest
     swapped: StreamRequest | None
     """The request with source and first target exchanged; None where the engine cannot do that."""
+    sound: SoundChoice
+    """Which sound of a recording or pipe is heard."""
     notes: tuple[str, ...]
     """What was chosen and why."""
 
@@ -74,9 +78,11 @@ def plan_live(options: LiveOptions) -> LivePlan:
     )
     check_voices(voices, [asked.request.targets], SPEAKER)
     engine.refuse_what_means_nothing(asked.spec)
+    engine.check_device(asked.spec)
     notes = (*asked.notes, *engine.notes)
     around = swapped(asked, load_options)
-    return LivePlan(options, asked.spec, load_options, asked.request, around, notes)
+    sound = sound_choice(options.sound.track, options.sound.channel)
+    return LivePlan(options, asked.spec, load_options, asked.request, around, sound, notes)
 
 
 def as_text_only(plan: LivePlan) -> LivePlan:

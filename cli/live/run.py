@@ -76,7 +76,7 @@ def run_live(options: LiveOptions) -> int:
         if not options.quiet:
             for note in plan.notes:
                 say(note)
-        if plan.spec.notice:
+        if plan.spec.notice and not options.quiet:
             say(f"s2st: {plan.spec.notice}")
         stepper.wait_until_loaded()
         check_speed(plan, stepper.measure(plan.request), say)

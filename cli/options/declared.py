@@ -15,6 +15,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
+from audio_io.paths import expanded
+
 offered: list[type[Any]] = []
 """What was declared of each command that was made, in order."""
 GIVEN = "given"
@@ -29,6 +31,10 @@ class Key:
     """A value for the template, in TOML."""
     for_all: bool = False
     """Whether it holds for all commands with a table of their own, and stands at the top."""
+
+
+class MayBePath:
+    """Marks a field of words that may name files: `~` stands for the home folder in them too."""
 
 
 class Settings:
@@ -46,6 +52,7 @@ class Declared:
     default: Any
     """`inspect.Parameter.empty` where it must be given."""
     key: Key | None
+    may_be_path: bool = False
 
     @property
     def is_list(self) -> bool:
@@ -76,11 +83,19 @@ class Declared:
 
     def value(self, typed: Any) -> Any:
         """What was typed, as the field holds it."""
+        if self.is_list:
+            typed = tuple(typed if isinstance(self.info, ArgumentInfo) else split_words(typed))
+        if isinstance(typed, tuple):
+            return tuple(map(self._expanded, typed))
+        return self._expanded(typed)
+
+    def _expanded(self, typed: Any) -> Any:
+        """A shell leaves `~` alone behind `=`, in quotes, and in variables and files."""
         if isinstance(typed, Path):
-            return typed.expanduser()
-        if not self.is_list:
-            return typed
-        return tuple(typed if isinstance(self.info, ArgumentInfo) else split_words(typed))
+            return expanded(typed)
+        if self.may_be_path and isinstance(typed, str) and typed.startswith("~"):
+            return str(expanded(Path(typed)))
+        return typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +124,8 @@ def declared(options: type[Any]) -> Iterator[Declared]:
                 if default is dataclasses.MISSING:
                     default = inspect.Parameter.empty
                 key = next((mark for mark in marks if isinstance(mark, Key)), None)
-                yield Declared(field.name, kind, info, default, key)
+                may_be_path = any(isinstance(mark, MayBePath) for mark in marks)
+                yield Declared(field.name, kind, info, default, key, may_be_path)
 
 
 def command(

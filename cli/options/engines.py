@@ -12,15 +12,20 @@ from typing import Annotated, Any
 import typer
 
 from audio_io.errors import UsageError
+from audio_io.paths import is_folder
 from cli.options.declared import PolicyOption, Settings
 from cli.options.shared import AgentOptions
-from engine.registry import BUILT_IN, EngineSpec, LoadOptions, engines
+from engine.registry import AUTO, BUILT_IN, EngineSpec, LoadOptions, engines
 
 WEIGHTS = "Engines with weights"
 COMPILING = "--compile: the first steps take minutes"
 NOT_THE_REFERENCE = "--encoder-window: this is not the reference's model; what it writes may differ"
 ABOUT_WEIGHTS = frozenset({"model_dir", "device", "dtype", "compiled"})
 """Those that mean nothing to an engine without weights."""
+NOT_BESIDE_AN_AGENT = frozenset(
+    {"voice_detector", "no_vad", "min_confidence", "speakers", "policy"}
+)
+"""Those of engines that no agent is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,9 @@ class EngineOptions:
 
     def load_options(self, voice_detector: str, agent: AgentOptions) -> LoadOptions:
         """What the engine is told when it is loaded. Raises a `UsageError`."""
-        if self.model_dir is not None and not self.model_dir.is_dir():
+        if agent.agent is not None:
+            self._refuse_beside_an_agent()
+        if self.model_dir is not None and not is_folder(self.model_dir):
             raise UsageError(f"The model folder '{self.model_dir}' does not exist.")
         return LoadOptions(
             voice_detector="none" if self.no_vad else voice_detector,
@@ -98,6 +105,26 @@ class EngineOptions:
             dtype=self.dtype,
             compiled=self.compiled,
         )
+
+    def check_device(self, spec: EngineSpec, ray: str | None = None) -> None:
+        """Raise an `EngineError` where the device that was named is not here. On a cluster it need
+        not be."""
+        if not spec.has_weights or ray is not None or (self.device, self.dtype) == (AUTO, AUTO):
+            return
+        from engine.models.placement import choose_device, choose_dtype  # brings torch
+
+        choose_dtype(self.dtype, choose_device(self.device))
+
+    def _refuse_beside_an_agent(self) -> None:
+        if "engine" in self.given:
+            raise UsageError(
+                "--engine and --agent each name what to run.", hint="Give one of them."
+            )
+        if asked := NOT_BESIDE_AN_AGENT & self.given:
+            raise UsageError(
+                f"⟦{min(asked)}⟧ means nothing to a SimulEval agent.",
+                hint="What it takes goes into --agent-args.",
+            )
 
     @property
     def notes(self) -> list[str]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audio_io.errors import UsageError
-from cli.options.declared import Key
+from audio_io.paths import is_file
+from cli.options.declared import Key, MayBePath
 
 if TYPE_CHECKING:
     from engine.simuleval.process import ForeignAgentConfig
@@ -97,6 +98,35 @@ Json = Annotated[
         rich_help_panel=RESULTS,
     ),
 ]
+SOUND = "Sound"
+
+
+@dataclass(frozen=True, slots=True)
+class SoundOptions:
+    """Which sound of a recording is heard."""
+
+    track: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|LANG",
+            help="Sound track of a recording, from 1, or by its language. Not given: its default "
+            "track, or the first that can be decoded and is not silent.",
+            rich_help_panel=SOUND,
+        ),
+    ] = None
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|left|right|mix",
+            envvar="S2ST_CHANNEL",
+            help="Channel that is heard. Not given: a mix, or the loudest where that would cancel "
+            "it.",
+            rich_help_panel=SOUND,
+        ),
+        Key('"left"', for_all=True),
+    ] = None
+
+
 AGENT = "SimulEval agent"
 
 
@@ -112,6 +142,7 @@ class AgentOptions:
             "Its code is run.",
             rich_help_panel=AGENT,
         ),
+        MayBePath(),
     ] = None
     agent_class: Annotated[
         str | None,
@@ -135,6 +166,7 @@ class AgentOptions:
             help="Another environment's Python to run it in; it needs simuleval, not s2st.",
             rich_help_panel=AGENT,
         ),
+        MayBePath(),
     ] = None
     agent_rate_hz: Annotated[
         int | None,
@@ -162,7 +194,10 @@ class AgentOptions:
             words = tuple(shlex.split(self.agent_args))
         except ValueError as error:
             raise UsageError(f"--agent-args cannot be understood: {error}.") from error
-        return ForeignAgentConfig(self.agent, words, self.agent_class, self.agent_python, log=log)
+        config = ForeignAgentConfig(self.agent, words, self.agent_class, self.agent_python, log=log)
+        if config.is_file and not is_file(Path(self.agent)):
+            raise UsageError(f"There is no agent file '{self.agent}'.", hint="Check the name.")
+        return config
 
     def _check_nothing_else(self) -> None:
         for given, name in (

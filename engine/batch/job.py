@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from audio_io.paths import fitting
+from audio_io.sound_choice import ANY_SOUND, SoundChoice
 from engine.agent import StreamRequest, Task
 from engine.registry import LoadOptions
 from engine.text.writers import TEXT_FORMATS
@@ -21,18 +23,24 @@ class Input:
     """One recording to translate."""
 
     path: Path | None
-    """None for standard input."""
+    """None for what this process has open already, such as standard input."""
     label: str
     """What the user calls it."""
     folder: Path
     """Where its outputs go."""
     stem: str
-    """What the names of its outputs start with."""
+    """What the names of its outputs start with, as far as there is room for it."""
     source: str | None = None
     """Language of the speech, as a manifest's row says it."""
     target: str | None = None
     manifest: Path | None = None
     """The manifest that lists it."""
+    address: str = ""
+    """Where it is on the network; empty where it is a path or open already."""
+    sound: SoundChoice = ANY_SOUND
+    """Which of its sounds is heard."""
+    descriptor: int = 0
+    """What is open already; 0 is standard input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,8 @@ class BatchPlan:
     """Where every step of the engine is written down."""
     raw_rate_hz: int | None = None
     """Sample rate of raw samples on standard input; None for a file of any kind."""
+    keeps_changes: bool = False
+    """Whether an output that was there, and that somebody changed since, stays as it is."""
     event_records: bool = False
     """Whether every event is reported."""
     verbose: bool = False
@@ -98,7 +108,7 @@ class Job:
         if self.tells_source and not self.transcribes:
             pairs += [(request.source or "", form) for form in plan.formats if form != WAV]
         return {
-            (language, form): self.input.folder / f"{self.input.stem}.{language}.{form}"
+            (language, form): self.input.folder / fitting(self.input.stem, f".{language}.{form}")
             for language, form in pairs
         }
 
@@ -115,6 +125,7 @@ class Job:
         wants_speech = WAV in plan.formats and not self.transcribes
         unspoken = [each for each in self.request.targets if not self.request.speaks(each)]
         shaping = asdict(plan) | {
+            "keeps_changes": None,
             "event_records": None,
             "verbose": None,
             "trace": None,
@@ -123,6 +134,7 @@ class Job:
             "engine": self.engine,
             "source": self.request.source or "",
             "targets": sorted(self.request.targets),
+            "sound": asdict(self.input.sound),
             "unspoken": sorted(unspoken) if wants_speech else [],
             "version": version("s2st"),
         }

@@ -1,21 +1,23 @@
 """One recording through an engine: its outputs appear whole, or not at all."""
 
 import contextlib
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from audio_io.errors import OutputError, S2stError, SoundFileError
+from audio_io.errors import OutputError, S2stError, system_said
+from audio_io.paths import fitting, is_file, is_there
 from audio_io.ports import AudioSource
-from audio_io.recording import open_pipe, open_recording
+from audio_io.recordings.address import open_address
+from audio_io.recordings.recording import Recording, open_pipe, open_recording
 from audio_io.tee import RecordedSource
 from audio_io.wav import WavFile
 from audio_io.whole_file import WholeFile, remove_own_part, remove_stale_parts
 from engine.agent import Agent
+from engine.batch.descriptors import file_behind, open_descriptor
 from engine.batch.job import WAV, BatchPlan, Job
 from engine.batch.journal import NEVER_FINISHED, Journal, Record, digest
 from engine.events import (
@@ -37,6 +39,7 @@ from engine.stepper import DirectStepper, Stepper
 from engine.streams.child import Do, Progress, Tell
 from engine.streams.gathering import GatheringStepper
 from engine.text.records import as_line
+from engine.text.shown import shown_by
 from engine.text.writers import TEXT_FORMATS, TextWriter
 
 
@@ -52,7 +55,11 @@ class Outcome:
     """The last of them."""
     dropped: int = 0
     """Translations, or parts of them, that were not spoken though speech was asked for."""
+    taken: str = ""
+    """Which of several sounds was heard; empty where there was nothing to choose."""
     lost: list[AudioLost] = field(default_factory=list)
+    kept: list[Path] = field(default_factory=list)
+    """Outputs that were not replaced: somebody had changed them."""
     lag_s: float = 0.0
     """With a timeline: the most that speech ended later than its source."""
 
@@ -140,6 +147,12 @@ class Translator:
     def do(self, job: Job, tell: Tell) -> Outcome:
         """Translate one recording and put its outputs in place. Raises an `S2stError` on failure,
         and leaves nothing half written then."""
+        try:
+            return self._do(job, tell)
+        except OSError as error:  # of the file system, which can say much; it is this one's alone
+            raise S2stError(f"{system_said(error)}.") from error
+
+    def _do(self, job: Job, tell: Tell) -> Outcome:
         started_s = time.monotonic()
         assert job.request is not None
         outcome = Outcome()
@@ -152,7 +165,7 @@ class Translator:
             tell(Opened(source.duration_s))
             path = job.input.path
             input_digest = NEVER_FINISHED
-            if path is not None and path.is_file():
+            if path is not None and is_file(path):
                 input_digest = digest(path)
             outputs = _Outputs(job, self._plan, spec.output_rate_hz, stack)
             session = Session(
@@ -166,21 +179,36 @@ class Translator:
                     *([lambda stamped: _unless_trace(stamped.event, tell)] if self._events else ()),
                 ],
                 progress=lambda heard: tell(Progress(heard.chunk.end_s)),
+                shown=shown_by(source.clock),
             )
             session.run()
             outputs.complete()
+            made = outputs.digests()
+            outcome.kept = self._changed(job.input.folder, made)
             journal, fingerprint = Journal(job.input.folder), job.fingerprint(self._plan)
+            recording = path.name if path is not None else ""
             # From now on the names count as ours, even if we are killed before the last is there.
-            names = dict.fromkeys((path.name for path in outputs.paths), 0)
-            journal.add(Record(NEVER_FINISHED, fingerprint, names))
-            outputs.put_in_place()
+            journal.add(Record(NEVER_FINISHED, fingerprint, made, recording))
+            if (trace := self._plan.trace) is not None:  # it may lie in a folder of its own
+                written = {trace.name: outputs.digest_of(trace)}
+                outcome.kept += self._changed(trace.parent, written)
+                Journal(trace.parent).add(Record(NEVER_FINISHED, "", written))
+            outputs.put_in_place(outcome.kept)
             if outcome.lost:
                 input_digest = NEVER_FINISHED
-            sizes = {path.name: path.stat().st_size for path in outputs.paths}
-            journal.add(Record(input_digest, fingerprint, sizes))
+            journal.add(Record(input_digest, fingerprint, made, recording))
         outcome.heard_s = session.heard_s
+        outcome.taken = source.taken
         outcome.elapsed_s = time.monotonic() - started_s
         return outcome
+
+    def _changed(self, folder: Path, names: Iterable[str]) -> list[Path]:
+        """Those of these files that somebody changed, where they are to stay."""
+        there = [name for name in names if self._plan.keeps_changes and is_there(folder / name)]
+        if not there:
+            return []
+        journal = Journal(folder)
+        return [folder / name for name in there if journal.is_changed(name)]
 
     def _engine(self, job: Job) -> "_Engine":
         if job.engine not in self._engines:
@@ -196,12 +224,17 @@ class Translator:
             raise engine
         return engine
 
-    def _open(self, job: Job, spec: EngineSpec) -> AudioSource:
-        if job.input.path is None:
-            if sys.stdin is None:
-                raise SoundFileError("Standard input is closed.", hint="Pipe a recording into it.")
-            return open_pipe(sys.stdin.buffer, spec.input_rate_hz, self._plan.raw_rate_hz)
-        return open_recording(job.input.path, spec.input_rate_hz, spec.file_block_ms)
+    def _open(self, job: Job, spec: EngineSpec) -> Recording:
+        sound, rate_hz = job.input.sound, spec.input_rate_hz
+        if job.input.path is not None:
+            return open_recording(job.input.path, rate_hz, spec.file_block_ms, sound)
+        if job.input.address:
+            return open_address(job.input.address, rate_hz, spec.file_block_ms, sound)
+        stream = open_descriptor(job.input.descriptor, job.input.label)
+        raw_rate_hz = self._plan.raw_rate_hz
+        if raw_rate_hz is None and (path := file_behind(stream)) is not None:
+            return open_recording(path, rate_hz, spec.file_block_ms, sound)
+        return open_pipe(stream, rate_hz, raw_rate_hz, name=job.input.label, choice=sound)
 
 
 class _Outputs:
@@ -212,7 +245,8 @@ class _Outputs:
         self._rate_hz = rate_hz
         self._stack = stack
         self._writers: list[tuple[TextIO, TextWriter]] = []
-        self._wholes: list[WholeFile | WavFile] = []
+        self._wholes: dict[Path, WholeFile | WavFile] = {}
+        """By where they will be."""
         self._mixes: list[tuple[WavFile, WavFile]] = []
         """Finished sound and the speech it is made of."""
         self._original: WavFile | None = None
@@ -223,7 +257,7 @@ class _Outputs:
         if plan.trace is not None:
             whole = WholeFile(plan.trace)
             stack.callback(whole.abandon)
-            self._wholes.append(whole)
+            self._wholes[plan.trace] = whole
             self._trace = whole.open_text()
         for (language, form), path in job.outputs(plan).items():
             if form == WAV:
@@ -231,13 +265,13 @@ class _Outputs:
             else:
                 self._open_text(language, form, path)
 
-    def keep_original(self, source: AudioSource) -> AudioSource:
+    def keep_original(self, source: Recording) -> AudioSource:
         """The source, kept for mixing if that was asked for."""
         if not self._mixes:
             return source
         self._original = WavFile(_scratch(self.paths[0], "original"), self._rate_hz)
         self._stack.callback(self._original.abandon)
-        return RecordedSource(source, self._original)
+        return RecordedSource(source, self._original, source.clock)
 
     def hear(self, event: Event) -> None:
         if isinstance(event, EngineTrace):
@@ -261,25 +295,36 @@ class _Outputs:
             speech.close()
             self._original.close()
             mix_into(out, speech.part, self._original.part, self._plan.mix_original_db)
-        for whole in self._wholes:
+        for whole in self._wholes.values():
             if isinstance(whole, WavFile):
                 whole.close()
 
-    def put_in_place(self) -> None:
-        for whole in self._wholes:
-            whole.finish()
+    def digests(self) -> dict[str, str]:
+        """Of what was completed, by name."""
+        return {path.name: self.digest_of(path) for path in self.paths}
+
+    def digest_of(self, path: Path) -> str:
+        return digest(self._wholes[path].part)
+
+    def put_in_place(self, kept: Collection[Path]) -> None:
+        """All but what is `kept` as it is."""
+        for path, whole in self._wholes.items():
+            if path in kept:
+                whole.abandon()
+            else:
+                whole.finish()
 
     def _open_text(self, language: str, form: str, path: Path) -> None:
         whole = WholeFile(path)
         self._stack.callback(whole.abandon)
-        self._wholes.append(whole)
+        self._wholes[path] = whole
         file = whole.open_text()
         self._writers.append((file, TEXT_FORMATS[form](file, language)))
 
     def _open_speech(self, language: str, path: Path) -> None:
         out = WavFile(path, self._rate_hz)
         self._stack.callback(out.abandon)
-        self._wholes.append(out)
+        self._wholes[path] = out
         speech = out
         if self._plan.mix_original_db is not None:
             speech = WavFile(_scratch(path, "speech"), self._rate_hz)
@@ -323,7 +368,7 @@ def _clean_up(job: Job, plan: BatchPlan, remove: Callable[[Path], None]) -> None
 
 def _scratch(path: Path, role: str) -> Path:
     """Sound that is needed until the mix is made of it."""
-    return path.with_name(f"{path.name}.{role}")
+    return path.with_name(fitting(path.name, f".{role}"))
 
 
 def _count(stamped: Stamped, outcome: Outcome, outputs: _Outputs) -> None:

@@ -8,10 +8,11 @@ from importlib.util import find_spec
 from shutil import which
 from typing import Any
 
+from audio_io.errors import UsageError
 from engine.agent import Agent, Chain, StreamRequest, Task
 from engine.cascade.config import CascadeConfig
 from engine.errors import EngineError, UnknownEngineError
-from engine.hearing.vad.choice import DETECTORS, EXTRAS, load_detector
+from engine.hearing.vad.choice import NO_DETECTOR, load_detector, missing_detector
 from engine.registry import LoadOptions, Missing
 
 RECOGNIZERS = {"pocketsphinx": "engine.cascade.asr.pocketsphinx:PocketsphinxRecognizer"}
@@ -41,12 +42,12 @@ def missing(request: StreamRequest, options: LoadOptions) -> list[Missing]:
     """What a request would need that is not on this machine. Loads nothing."""
     from engine.cascade.mt.apertium import PACKAGES, ROUTES, mode_file
 
-    found: list[Missing] = []
-    detector = options.voice_detector
-    if detector not in DETECTORS:
-        raise _unknown("voice detector", detector, DETECTORS)
-    if detector in EXTRAS and find_spec(EXTRAS[detector][0]) is None:
-        found.append(Missing(f"{detector} (voice detection)", EXTRAS[detector][1]))
+    if options.voice_detector == NO_DETECTOR:
+        raise UsageError(
+            "The engine 'cascade' hears utterances, which a voice detector has to find.",
+            hint="Leave out ⟦no_vad⟧.",
+        )
+    found = missing_detector(options.voice_detector)
     if find_spec("pocketsphinx") is None:
         found.append(Missing("pocketsphinx (recognition)", "scripts/setup"))
     if request.task is Task.ASR:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_io.errors import OutputError, UsageError
+from audio_io.paths import really
 from engine.evaluation import summary
 from engine.evaluation.journal import NAME, ResultJournal
 from engine.metrics.result import Item
@@ -98,9 +99,9 @@ def check_free(folder: Path, settings: Sequence[str], items: Sequence[Item]) -> 
             f"'{folder}' holds '{strangers[0]}', which is not of an evaluation.",
             hint="Name an empty folder, or one that does not exist.",
         )
-    wavs = (folder / "wavs").resolve()
+    wavs = really(folder / "wavs")
     for item in items:
-        if item.audio.resolve().is_relative_to(wavs):
+        if really(item.audio).is_relative_to(wavs):
             raise UsageError(
                 f"The recording '{item.audio}' lies where speech would be written.",
                 hint="Name another ⟦output⟧.",

@@ -16,7 +16,9 @@ from typing import Any
 import yaml
 
 from audio_io.errors import ManifestError, S2stError
+from engine.evaluation.lines import lines_for, read_text
 from engine.languages import LANGUAGES, written_without_spaces
+from engine.metrics.normalise import composed
 from engine.metrics.result import ItemResult, TextOutput
 from engine.metrics.scores import CONTENDED, Score, ScoreConfig, Transcripts, score
 
@@ -50,7 +52,7 @@ def read_segmentation(path: Path, references: Path | None, column: str) -> list[
         ManifestError: it does not say what it should; names the entry.
     """
     entries = _tsv(path) if path.suffix == ".tsv" else _list(path)
-    texts = None if references is None else _text(references).rstrip("\n").split("\n")
+    texts = None if references is None else lines_for(read_text(references), len(entries))
     if texts is not None and len(texts) != len(entries):
         raise ManifestError(
             f"{path} has {len(entries)} sentences and {references} has {len(texts)} lines."
@@ -74,7 +76,9 @@ def read_segmentation(path: Path, references: Path | None, column: str) -> list[
             what = "its reference is empty" if not text.strip() else "it lasts no time"
             raise ManifestError(f"{where}: {what}.")
         sentences.append(
-            Sentence(Path(str(name)).name, 1000 * offset_s, 1000 * duration_s, text.strip())
+            Sentence(
+                Path(str(name)).name, 1000 * offset_s, 1000 * duration_s, composed(text.strip())
+            )
         )
     return sentences
 
@@ -165,7 +169,7 @@ def _resegment(
         reference_words.append(words)
         assert result.text is not None
         heard = [
-            Word(unit, emission_cu=delay_ms, emission_ca=elapsed_ms)
+            Word(composed(unit), emission_cu=delay_ms, emission_ca=elapsed_ms)
             for unit, delay_ms, elapsed_ms in zip(
                 result.text.units, result.text.delays_ms, result.text.elapsed_ms, strict=True
             )
@@ -263,7 +267,7 @@ def _latency(name: str, value: float | None, settings: str, sentences: int) -> S
 
 
 def _list(path: Path) -> list[dict[str, Any]]:
-    text = _text(path)
+    text = read_text(path)
     try:
         entries = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
@@ -278,7 +282,7 @@ def _list(path: Path) -> list[dict[str, Any]]:
 
 
 def _tsv(path: Path) -> list[dict[str, Any]]:
-    lines = [line.removesuffix("\r") for line in _text(path).split("\n")]
+    lines = [line.removesuffix("\r") for line in read_text(path).split("\n")]
     while lines and not lines[-1].strip():
         lines.pop()
     columns = lines[0].split("\t") if lines else []
@@ -293,12 +297,3 @@ def _tsv(path: Path) -> list[dict[str, Any]]:
     if not entries:
         raise ManifestError(f"{path} has no sentences.")
     return entries
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ManifestError(f"{path} cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise ManifestError(f"{path} is not UTF-8.") from error

@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,13 +14,15 @@ import numpy as np
 
 from audio_io.chunk import Samples, silence
 from audio_io.errors import S2stError
-from audio_io.recording import open_recording
+from audio_io.recordings.recording import open_recording
 from engine.agent import Agent, StreamRequest, Task
 from engine.errors import EngineError
 from engine.evaluation.instances import SpeechInstance, TextInstance
+from engine.events import AudioLost
 from engine.metrics.result import Item, ItemResult
 from engine.registry import EngineSpec, LoadOptions, find_engine
 from engine.simuleval.process import AgentProcess, ForeignAgentConfig
+from engine.text.losses import told_of_losses
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ class ItemRunner:
     def run(self, item: Item, progress: Callable[[float], None] | None = None) -> ItemResult:
         """`progress` is told which part of the recording was sent. Raises what the recording or the
         agent raises."""
-        samples, rate_hz, lost_ms = _read(item.audio, self._rate_hz)
+        heard = _read(item, self._rate_hz)
+        samples, rate_hz = heard.samples, heard.rate_hz
         text = self._text_instance(item, samples, rate_hz) if self._writes_text else None
         speech = (
             SpeechInstance(item, samples, rate_hz, self._config.output) if self._speaks else None
@@ -112,7 +115,9 @@ class ItemRunner:
             compute_ms=compute_ms,
             at_once=self._config.at_once,
             ran_on=self._ran_on,
-            lost_ms=lost_ms,
+            lost_ms=1000 * sum(each.end_s - each.start_s for each in heard.lost),
+            lost=told_of_losses(heard.lost) if heard.lost else "",
+            taken=heard.taken,
         )
 
     def _send(
@@ -306,7 +311,11 @@ class _LastingAgent:
     def __init__(self, config: ForeignAgentConfig) -> None:
         self._config = config
         self._process = AgentProcess(config)
-        self.description = self._process.wait_until_loaded()
+        try:
+            self.description = self._process.wait_until_loaded()
+        except BaseException:
+            self._process.close()
+            raise
         self._is_sound = True
 
     def reset(self) -> None:
@@ -338,17 +347,27 @@ def _parts(written: Any) -> list[Any]:
     return [written]
 
 
-def _read(path: Path, rate_hz: int | None) -> tuple[Samples, int, float]:
-    """A whole recording: samples, rate, and how many ms of it could not be read."""
-    with open_recording(path, rate_hz, block_ms=1000) as recording:
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A whole recording."""
+
+    samples: Samples
+    rate_hz: int
+    lost: Sequence[AudioLost]
+    taken: str
+
+
+def _read(item: Item, rate_hz: int | None) -> _Heard:
+    with open_recording(item.audio, rate_hz, 1000, item.sound) as recording:
         blocks: list[Samples] = []
-        end_sample = lost = 0
+        lost: list[AudioLost] = []
+        end_sample, rate = 0, recording.sample_rate_hz
         for chunk in recording:
             gap = chunk.start_sample - end_sample
-            if gap > 0:  # silence stands for what is lost, so that times stay right
+            if gap > 0 or chunk.lost_reason:
+                lost.append(AudioLost(end_sample / rate, chunk.start_s, chunk.lost_reason))
+            if gap > 0 and len(chunk.samples):  # silence stands for it, so that times stay right
                 blocks.append(silence(gap))
-                lost += gap
             blocks.append(chunk.samples)
             end_sample = chunk.end_sample
-        rate = recording.sample_rate_hz
-        return np.concatenate(blocks), rate, 1000 * lost / rate
+        return _Heard(np.concatenate(blocks), rate, lost, recording.taken)

@@ -1,13 +1,17 @@
 """Test sets: a tsv manifest, or SimulEval's two lists, as items."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audio_io.errors import ManifestError, S2stError
 from audio_io.manifest import ManifestRow, read_manifest
+from audio_io.paths import is_file
+from audio_io.sound_choice import ANY_SOUND, SoundChoice
+from engine.evaluation.lines import lines_for, read_text, stripped
+from engine.hearing.which_sound import sound_choice
 from engine.languages import resolve_language
-from engine.metrics.normalise import normalise
+from engine.metrics.normalise import composed, normalise
 from engine.metrics.result import Item
 
 
@@ -23,6 +27,8 @@ class TestSet:
     target: str
     left_out: tuple[str, ...] = ()
     """Why rows were left out, for people."""
+    is_composed: bool = True
+    """Whether references were composed (NFC) as they are written; they are now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,8 @@ class Languages:
     target: str | None
     default_source: str = "eng"
     default_target: str = "spa"
+    sound: SoundChoice = ANY_SOUND
+    """Which of each recording's sounds is heard; a row says what this leaves open."""
     transcribes: bool = False
     """Whether references are in the language that is spoken."""
 
@@ -61,12 +69,16 @@ def from_manifest(
         kept = [pair[1] for pair in pairs if pair[0] in (None, source)]
         target = _only(kept, path, "tgt_lang", "target") or languages.default_target
     items, left_out = [], []
+    is_composed = True
     for index, (row, pair) in enumerate(zip(rows, pairs, strict=True)):
         if pair[0] not in (None, source) or pair[1] not in (None, target):
             written = " to ".join(code for code in pair if code is not None)
             left_out.append(f"line {row.line_number} ({row.id}) is in {written}")
             continue
-        item = _item(path, row, index, target, row.columns.get(reference_column))
+        reference = row.columns.get(reference_column)
+        is_composed &= reference is None or composed(reference) == reference
+        item = _item(path, row, index, target, reference)
+        item = replace(item, sound=languages.sound.over(_sound(path, row)))
         if is_scored:
             where = f"{path}, line {row.line_number}"
             _check_reference(where, item, reference_column, languages.transcribes)
@@ -75,28 +87,47 @@ def from_manifest(
         raise ManifestError(
             f"{path} has no row of {source} to {target}.", hint=f"Of its rows, {left_out[0]}."
         )
-    return TestSet(tuple(items), source, target, tuple(left_out))
+    return TestSet(tuple(items), source, target, tuple(left_out), is_composed)
 
 
 def from_lists(sources: Path, references: Path | None, languages: Languages) -> TestSet:
-    """SimulEval's lists: one audio path a line, and one reference a line."""
-    paths = _lines(sources)
-    texts: Sequence[str | None] = [None] * len(paths) if references is None else _lines(references)
-    if len(texts) != len(paths):
-        raise ManifestError(f"{sources} has {len(paths)} lines and {references} has {len(texts)}.")
+    """SimulEval's lists: one audio path a line, and one reference a line. Paths start where the
+    program runs, as they do for SimulEval, or else at the list's folder."""
+    names = stripped(read_text(sources))
+    while names and not names[-1]:
+        names.pop()
+    if not names:
+        raise ManifestError(f"{sources} is empty.")
+    texts: Sequence[str | None] = [None] * len(names)
+    if references is not None:
+        texts = lines_for(read_text(references), len(names))
+    if len(texts) != len(names):
+        raise ManifestError(f"{sources} has {len(names)} lines and {references} has {len(texts)}.")
     source = languages.source or languages.default_source
     target = source if languages.transcribes else languages.target or languages.default_target
     items = []
-    for index, (name, text) in enumerate(zip(paths, texts, strict=True)):
-        audio = Path(name)
-        if not audio.is_file():
-            raise ManifestError(
-                f"{sources}, line {index + 1}: the recording '{name}' is not there."
-            )
-        if text is not None and not text.strip():
-            raise ManifestError(f"{references}, line {index + 1}: the reference is empty.")
-        items.append(Item(index, str(index), audio.resolve(), target, text))
-    return TestSet(tuple(items), source, target)
+    is_composed = True
+    for index, (name, text) in enumerate(zip(names, texts, strict=True)):
+        audio = _listed(f"{sources}, line {index + 1}", sources.parent, name)
+        if text is not None:
+            if not text.strip():
+                raise ManifestError(f"{references}, line {index + 1}: the reference is empty.")
+            is_composed &= composed(text) == text
+        reference = None if text is None else composed(text)
+        items.append(Item(index, str(index), audio, target, reference, sound=languages.sound))
+    return TestSet(tuple(items), source, target, is_composed=is_composed)
+
+
+def _listed(where: str, folder: Path, name: str) -> Path:
+    if not name:
+        raise ManifestError(f"{where} is empty.")
+    for start in (Path(), folder):
+        if is_file(start / name):
+            return (start / name).absolute()
+    raise ManifestError(
+        f"{where}: the recording '{name}' is not there.",
+        hint="Paths start where you are, or at the folder of the list.",
+    )
 
 
 def _item(
@@ -107,12 +138,20 @@ def _item(
     reference: str | None,
 ) -> Item:
     where = f"{path}, line {row.line_number}"
-    if not row.audio.is_file():
+    if not is_file(row.audio):
         raise ManifestError(
             f"{where}: the recording '{row.columns['audio']}' is not there.",
             hint="Paths start at ⟦audio_root_dir⟧, or else at the manifest's folder.",
         )
-    return Item(index, row.id, row.audio, target, reference or None, row.source_text or None)
+    text = composed(reference) if reference else None
+    return Item(index, row.id, row.audio, target, text, row.source_text or None)
+
+
+def _sound(path: Path, row: ManifestRow) -> SoundChoice:
+    try:
+        return sound_choice(row.columns.get("track"), row.columns.get("channel"))
+    except S2stError as error:
+        raise ManifestError(f"{path}, line {row.line_number}: {error}") from error
 
 
 def _check_reference(where: str, item: Item, column: str, transcribes: bool) -> None:
@@ -149,18 +188,3 @@ def _only(codes: Sequence[str | None], path: Path, column: str, setting: str) ->
             hint=f"Choose one with ⟦{setting}⟧; rows in others are left out.",
         )
     return found[0] if found else None
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ManifestError(f"{path} cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise ManifestError(f"{path} is not UTF-8.") from error
-    lines = [line.strip() for line in text.split("\n")]
-    while lines and not lines[-1]:
-        lines.pop()
-    if not lines:
-        raise ManifestError(f"{path} is empty.")
-    return lines

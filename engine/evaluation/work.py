@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from audio_io.errors import S2stError
+from audio_io.errors import S2stError, system_said
 from engine.evaluation.run_item import ItemRunner, RunConfig, open_engine, open_on, open_runner
 from engine.metrics.result import Item, ItemResult
 from engine.streams.child import Do, Progress, Tell
@@ -62,5 +62,7 @@ def _result(runner: ItemRunner, item: Item, tell: Tell) -> ItemResult:
         raise
     except S2stError as error:
         return failure(item, str(error))
+    except OSError as error:
+        return failure(item, f"{system_said(error)}.")
     except Exception as error:  # an engine's or an agent's own
         return failure(item, f"{type(error).__name__}: {error}")

@@ -76,7 +76,9 @@ class M4tPolicy:
         self._check_windows()
 
     def _check_windows(self) -> None:
-        if self.overlap_s < 0 or self.window_s <= self.overlap_s:
+        if self.overlap_s < 0:
+            raise ValueError(f"an overlap is no less than 0, and not {self.overlap_s:g} s")
+        if self.window_s <= self.overlap_s:
             raise ValueError(
                 f"a window of {self.window_s:g} s is not longer than its overlap of "
                 f"{self.overlap_s:g} s"

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from audio_io.errors import UsageError
-from engine.metrics.normalise import normalise
+from engine.metrics.normalise import composed, normalise
 from engine.metrics.result import ItemResult
 from engine.metrics.scores import QUALITY, sacrebleu_metric
 
 SAMPLES = 1000
+SHOWN_CHARACTERS = 40
+"""Of a reference, in a message."""
 LEAST_ITEMS = 10
 """Resampling fewer says nothing."""
 SEED = 12345
@@ -106,7 +108,8 @@ def _sacrebleu(
     from sacrebleu.significance import PairedTest
 
     metric = sacrebleu_metric(name, tokenizer)
-    named: list[tuple[str, Sequence[str]]] = [("first", texts[0]), ("second", texts[1])]
+    plain = [[composed(text) for text in run] for run in texts]
+    named: list[tuple[str, Sequence[str]]] = [("first", plain[0]), ("second", plain[1])]
     test = PairedTest(named, {name: metric}, [references], "bs", SAMPLES)
     signatures, scores = test()
     (key,) = (key for key in scores if key != "System")
@@ -174,6 +177,14 @@ def _difference(
     )
 
 
+def _begins(result: ItemResult) -> str:
+    """Its reference, as far as it takes to know it."""
+    text = result.reference
+    if text is None:
+        return "none"
+    return f"'{text}'" if len(text) <= SHOWN_CHARACTERS else f"'{text[:SHOWN_CHARACTERS]}...'"
+
+
 def check_comparable(first: Sequence[ItemResult], second: Sequence[ItemResult]) -> None:
     """Raises a `UsageError` unless both hold the same items with the same references."""
     if len(first) != len(second):
@@ -182,8 +193,15 @@ def check_comparable(first: Sequence[ItemResult], second: Sequence[ItemResult]) 
             hint="Compare runs over the same items.",
         )
     for one, other in zip(first, second, strict=True):
-        if (one.index, one.id, one.reference) != (other.index, other.id, other.reference):
+        if (one.index, one.id) != (other.index, other.id):
             raise UsageError(
-                f"The two runs are not over the same items: '{one.id}' and '{other.id}' differ.",
+                f"The two runs are not over the same items: item {one.index} of A is '{one.id}', "
+                f"item {other.index} of B '{other.id}'.",
                 hint="Compare runs over the same test set.",
+            )
+        if one.reference != other.reference:
+            raise UsageError(
+                f"The two runs compare '{one.id}' with other references: {_begins(one)} in A, "
+                f"{_begins(other)} in B.",
+                hint="Compare runs of one task over the same test set.",
             )

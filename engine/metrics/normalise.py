@@ -31,6 +31,12 @@ def normalise(text: str, language: str) -> str:
     return ("" if written_without_spaces(language) else " ").join("".join(kept).split())
 
 
+def composed(text: str) -> str:
+    """With letters and their accents as one character each (NFC), as nearly all text has them. A
+    text that has them apart (NFD) looks the same, and would be another one to every metric."""
+    return unicodedata.normalize("NFC", text)
+
+
 def _is_inside(text: str, place: int) -> bool:
     """Whether a character is one of those inside a word."""
     return (

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from audio_io.sound_choice import ANY_SOUND, SoundChoice
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -19,6 +21,8 @@ class Item:
     """None where the sentences of a talk have references of their own, or nothing is scored."""
     source_text: str | None = None
     """What is said, where that is known."""
+    sound: SoundChoice = ANY_SOUND
+    """Which of the recording's sounds is heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,10 @@ class ItemResult:
     """The machine, and for a foreign agent its Python and SimulEval."""
     lost_ms: float = 0.0
     """Source sound that could not be read."""
+    lost: str = ""
+    """What of it was lost, in words."""
+    taken: str = ""
+    """Which of its sounds was heard; empty where there was nothing to choose."""
     error: str = ""
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from audio_io.errors import UsageError
 from engine.languages import written_without_spaces
 from engine.metrics.normalise import NAME as NORMALISER
-from engine.metrics.normalise import normalise
+from engine.metrics.normalise import composed, normalise
 from engine.metrics.result import ItemResult
 
 CONTENDED = "recordings ran at once and were in each other's way"
@@ -284,8 +284,10 @@ def _sacrebleu(
     name: str, texts: list[str], references: list[str], tokenizer: str
 ) -> tuple[float, str]:
     metric = sacrebleu_metric(name, tokenizer)
-    value = float(metric.corpus_score(texts, [references]).score)
-    return value, f"sacrebleu {name}|{metric.get_signature().format()}"
+    plain = [composed(text) for text in texts]
+    value = float(metric.corpus_score(plain, [references]).score)
+    signature = f"sacrebleu {name}|{metric.get_signature().format()}"
+    return value, signature if plain == texts else f"{signature}, text composed (NFC)"
 
 
 def _error_rate(name: str, results: Sequence[ItemResult], texts: list[str]) -> Score:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+from audio_io.paths import is_there
 from engine.errors import EngineError
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,11 @@ def look_up_on_hub(repository: str, file: str, revision: str, sha256: str | None
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
     url = hf_hub_url(repository, file, revision=revision, endpoint=endpoint)
     try:
-        found = get_hf_file_metadata(url)
+        token = get_token()
+    except OSError:  # its cache lies in a home that there is not
+        token = None
+    try:
+        found = get_hf_file_metadata(url, token=token or False)
     except OfflineModeIsEnabled as error:
         raise EngineError(
             f"'{file}' is not fetched: HF_HUB_OFFLINE forbids it.", hint="Unset HF_HUB_OFFLINE."
@@ -99,7 +104,7 @@ def look_up_on_hub(repository: str, file: str, revision: str, sha256: str | None
         sha256 = etag  # of large files it is the checksum
     commit = found.commit_hash or revision
     pinned = hf_hub_url(repository, file, revision=commit, endpoint=endpoint)
-    return RemoteFile(file, pinned, found.size, sha256, f"{commit} {etag}", get_token())
+    return RemoteFile(file, pinned, found.size, sha256, f"{commit} {etag}", token)
 
 
 def fetch(remote: RemoteFile, folder: Path, report: OnBytes, patience: Patience) -> Path:
@@ -139,7 +144,7 @@ def sha256_of(path: Path, report: Callable[[int], None] = lambda _: None) -> str
 
 def free_disk_bytes(folder: Path) -> int:
     """Room on the disk of a folder, which need not exist yet."""
-    while not folder.exists():
+    while not is_there(folder):
         folder = folder.parent
     return shutil.disk_usage(folder).free
 

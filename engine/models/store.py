@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_io.errors import OutputError, UsageError
+from audio_io.paths import expanded, is_file, is_folder, is_there, own_folder
 from audio_io.whole_file import WholeFile
 from engine.errors import EngineError
 from engine.models import downloads
@@ -23,6 +24,8 @@ from engine.models.downloads import Patience, RemoteFile, only_one, sha256_of
 from engine.registry import ModelFile, ModelSpec, models
 
 MANIFEST = "manifest.json"
+VARIABLE = "S2ST_MODELS"
+"""Names the folder they live in."""
 _MARK = "s2st model"
 """By which a manifest is known as ours."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -66,22 +69,30 @@ OnProgress = Callable[[Progress], None]
 
 
 def models_folder() -> Path:
-    """Where models live: `S2ST_MODELS`, or the user's data folder."""
-    named = os.environ.get("S2ST_MODELS")
+    """Where models live: `VARIABLE`, or the user's data folder."""
+    named = os.environ.get(VARIABLE)
     if named:
-        return Path(named).expanduser().absolute()
+        return expanded(Path(named)).absolute()
     from platformdirs import user_data_path
 
-    return user_data_path("s2st") / "models"
+    return own_folder(user_data_path) / "models"
 
 
 def installed() -> list[Installed]:
-    """The models on this machine, by name."""
+    """The models on this machine, by name. A folder of the user's that cannot be looked into has
+    none; one that was named must be a folder. Raises `EngineError`."""
     folder = models_folder()
-    if not folder.is_dir():
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        if os.environ.get(VARIABLE) and not isinstance(error, FileNotFoundError):  # pull makes it
+            raise EngineError(
+                f"The models folder '{folder}' cannot be read: {error.strerror}.",
+                hint=f"{VARIABLE} names it; unset it, or name another.",
+            ) from error
         return []
     found = []
-    for path in sorted(folder.iterdir()):
+    for path in paths:
         if _NAME.fullmatch(path.name) and _is_ours(path):
             found.append(Installed(path.name, path, _size_bytes(path)))
     return found
@@ -117,6 +128,10 @@ def pull(
     if _is_ours(folder):
         return folder
     _refuse_foreign(folder)
+    if not folder.is_absolute():  # `~`, which nobody could replace
+        raise EngineError(
+            "There is no home folder to keep models in.", hint=f"Name one with {VARIABLE}."
+        )
     spec = known[name]
     patience = patience or Patience()
     remotes = [_look_up(file, patience) for file in spec.files]
@@ -181,16 +196,21 @@ def glance(name: str) -> Installed:
     return Installed(name, folder, _size_bytes(folder))
 
 
+def removable(name: str) -> Path:
+    """The folder of a model that can be removed, of which maybe only a part was fetched. Raises as
+    `path` does."""
+    folder = _folder(name)
+    return path(name) if not _is_half_fetched(name) or is_there(folder) else folder
+
+
 def remove(name: str) -> Path:
     """Delete a model, and what was fetched of it; the folder it was in.
 
     Raises as `path` does, and `EngineError` where it cannot be deleted.
     """
-    folder = _folder(name)
+    folder = removable(name)
     fetched = models_folder() / _DOWNLOADS / name
-    half = fetched.is_dir() and not fetched.is_symlink()
-    if not half or folder.exists():
-        folder = path(name)
+    half = _is_half_fetched(name)
     try:
         if _is_ours(folder):
             # Under another name first: a folder that is half deleted is no model.
@@ -204,6 +224,11 @@ def remove(name: str) -> Path:
     return folder
 
 
+def _is_half_fetched(name: str) -> bool:
+    fetched = models_folder() / _DOWNLOADS / name
+    return is_folder(fetched) and not fetched.is_symlink()
+
+
 def _folder(name: str) -> Path:
     if not _NAME.fullmatch(name):
         raise UsageError(
@@ -213,7 +238,7 @@ def _folder(name: str) -> Path:
 
 
 def _is_ours(folder: Path) -> bool:
-    if folder.is_symlink() or not (folder / MANIFEST).is_file():
+    if os.path.islink(folder) or not is_file(folder / MANIFEST):  # noqa: PTH114  raises nothing
         return False
     try:
         return bool(_manifest(folder)["made_by"] == _MARK)
@@ -253,7 +278,7 @@ def _refuse_damaged(name: str, faults: Sequence[str]) -> None:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    if folder.exists() or folder.is_symlink():
+    if is_there(folder) or os.path.islink(folder):  # noqa: PTH114  raises nothing
         raise UsageError(f"'{folder}' exists already.", hint="Remove it, or name another.")
 
 
@@ -372,6 +397,6 @@ def _is_alive(pid: int) -> bool:
 
 def _size_bytes(folder: Path) -> int:
     """Of all that is in a folder."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         return 0
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -9,11 +9,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from audio_io.errors import S2stError
+from audio_io.errors import S2stError, UsageError
+from audio_io.paths import is_there
 from engine.agent import Agent, Chain, StreamRequest
 from engine.errors import EngineError
-from engine.hearing.vad.choice import NO_DETECTOR, load_detector
+from engine.hearing.vad.choice import NO_DETECTOR, load_detector, missing_detector
 from engine.registry import Finding, LoadOptions, Missing, ModelSpec
+
+AUTO = "auto"
+DEVICES = (AUTO, "cpu", "cuda", "mps")
+DTYPES = (AUTO, "fp32", "fp16", "bf16", "int8")
+_DEVICES = "auto, cpu, cuda, cuda:1, mps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +35,18 @@ class Weights:
     """Makes the agent of a folder of weights."""
 
     def missing(self, _: StreamRequest, options: LoadOptions) -> list[Missing]:
-        """What is not on this machine."""
-        found = [
+        """What is not on this machine. Raises `UsageError` for what no machine has."""
+        if options.device.partition(":")[0] not in DEVICES:
+            raise UsageError(f"'{options.device}' is no device.", hint=f"There is: {_DEVICES}.")
+        if options.dtype not in DTYPES:
+            known = ", ".join(DTYPES)
+            raise UsageError(f"'{options.dtype}' is no number format.", hint=f"There is: {known}.")
+        found = (
+            []
+            if options.voice_detector == NO_DETECTOR
+            else missing_detector(options.voice_detector)
+        )
+        found += [
             Missing(f"the package '{package}'", self.model.setup)
             for package in self.packages
             if find_spec(package) is None
@@ -88,7 +104,7 @@ class Weights:
             store.path(name)
         except S2stError:
             folder = store.models_folder() / name
-            if folder.exists():
+            if is_there(folder):
                 what = f"its weights: '{folder}' is none of our models, or has lost its manifest"
                 return [Missing(what, f"mv '{folder}' '{folder}.old' && {pull}")]
             size = f"{self.model.size_bytes / 1e9:.1f} GB, {self.model.licence}"

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 
+from audio_io.errors import S2stError
 from engine.agent import StreamRequest, Task
 from engine.errors import EngineError, LanguageError, UnknownEngineError
 from engine.languages import language_name
@@ -131,17 +132,24 @@ def _choose(
         return Choice(_named(name, request, specs, options), "as asked")
     reasons: list[str] = []
     incomplete: list[tuple[EngineSpec, list[Missing]]] = []
+    refused: list[S2stError] = []
     for spec in specs:
         reason = spec.uncovered(request)
         if reason:
             reasons.append(f"{spec.title} {reason}")
             continue
-        missing = spec.missing(request, options)
+        try:
+            missing = spec.missing(request, options)
+        except S2stError as error:  # of what was asked; the next one may take it
+            refused.append(error)
+            continue
         if not missing:
             skipped = [f"{other.name} is not complete" for other, _ in incomplete]
             why = "the first that covers " + describe(request)
             return Choice(spec, "; ".join([why, *skipped]))
         incomplete.append((spec, missing))
+    if refused:
+        raise refused[0]
     if incomplete:
         raise _incomplete(*incomplete[0])
     raise LanguageError(
@@ -180,10 +188,17 @@ def _named(
         others = [
             other
             for other in every
-            if not (other.uncovered(request) or other.missing(request, options))
+            if not other.uncovered(request) and _is_complete(other, request, options)
         ]
         raise _incomplete(spec, missing, others)
     return spec
+
+
+def _is_complete(spec: EngineSpec, request: StreamRequest, options: LoadOptions) -> bool:
+    try:
+        return not spec.missing(request, options)
+    except S2stError:
+        return False
 
 
 def _incomplete(

@@ -197,7 +197,8 @@ class EngineSpec:
     draft: bool = False
     """Whether its translations are only a hint."""
     notice: str = ""
-    """What a user must know on every run; empty for an engine that needs no warning."""
+    """What a user must know on every run that is not to be quiet; empty for an engine that needs no
+    warning."""
     remarks: Mapping[str, str] = field(default_factory=dict)
     """What is special about a target language."""
 

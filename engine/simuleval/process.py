@@ -21,6 +21,7 @@ import numpy as np
 
 from audio_io.chunk import Samples
 from audio_io.errors import UsageError
+from audio_io.paths import expanded
 from engine.errors import EngineError
 from engine.simuleval.checks import check_speech
 from engine.simuleval.port import GLANCE_S, AgentPort
@@ -108,7 +109,7 @@ class AgentProcess:
         self._closed = False
         agent = config.agent
         if config.is_file:
-            path = Path(agent).expanduser()
+            path = expanded(Path(agent))
             if not path.is_file():
                 raise EngineError(f"There is no agent file '{path}'.")
             agent = str(path.absolute())
@@ -231,7 +232,6 @@ class AgentProcess:
                     str(answer["python_version"]),
                 )
             case "no_package":
-                self._program.keep_log = True
                 raise EngineError(
                     f"The agent's Python lacks what it needs ({told}).",
                     hint=self._program.install_hint(),
@@ -339,7 +339,6 @@ class AgentProcess:
         if self._connection is None:
             problem = self._program.python_problem()
             if problem is not None:
-                self._program.keep_log = True
                 return problem
         said = self._program.last_words().rstrip(".")
         told = f"{how_it_ended(code)}); it last said: {said}" if said else f"{how_it_ended(code)})"

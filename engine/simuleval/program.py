@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+from audio_io.paths import expanded
 from engine.errors import EngineError
 from engine.simuleval import worker
 from engine.simuleval.death import last_words, python_problem
@@ -33,7 +34,7 @@ class AgentProgram:
         """Whether a temporary log outlives it."""
         self._python = python or sys.executable
         if os.sep in self._python:  # otherwise a name to be found on PATH
-            self._python = str(Path(self._python).expanduser().absolute())
+            self._python = str(expanded(Path(self._python)).absolute())
         self._has_own_log = log is None
         if log is None:
             handle, name = tempfile.mkstemp(prefix="s2st-agent-", suffix=".log")

@@ -178,7 +178,7 @@ def load_agent(order: dict[str, Any]) -> Any:
     options.add_slurm_args(parser)
     options.add_dataloader_args(parser, [])
     agent_class.add_args(parser)
-    args = parser.parse_args(words)
+    args = parser.parse_args(_spelled(words, parser))
     if is_file(order["agent"]):
         args.agent = order["agent"]
     else:
@@ -190,6 +190,20 @@ def load_agent(order: dict[str, Any]) -> Any:
         )
     _move(agent, args)
     return agent
+
+
+def _spelled(words: list[str], parser: argparse.ArgumentParser) -> list[str]:
+    """With the hyphens or underscores that the agent's own options have: `--wait_k` is
+    `--wait-k`."""
+    known = {name for action in parser._actions for name in action.option_strings}
+    alike = {name.replace("_", "-"): name for name in known}
+    spelled = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name.startswith("-") and name not in known:
+            name = alike.get(name.replace("_", "-"), name)
+        spelled.append(name + equals + value)
+    return spelled
 
 
 def _metric_words(words: list[str]) -> list[str]:

@@ -25,6 +25,8 @@ SHORTEST_MS = 1000
 LONGEST_MS = 7000
 PAUSE_MS = 1000
 """A silence this long ends a cue, or the words after it would be read before they are said."""
+_STEP_BACK_MS = 300
+"""An utterance that begins this long before the one before it ended is shown before it."""
 
 VTT_HEADER = "WEBVTT\n\n"
 
@@ -62,8 +64,9 @@ class SubtitleComposer:
     """Cues of one language, from committed text in the order it comes.
 
     What it holds is the open cue, so memory does not grow with the recording. Cues are in order
-    and never overlap, each is shown for 1 to 7 s. Where a short span holds more text than fits,
-    later cues wait, and catch up as soon as the speech leaves room.
+    and never overlap, unless the recording's clock itself steps back; each is shown for 1 to 7 s.
+    Where a short span holds more text than fits, later cues wait, and catch up as soon as the
+    speech leaves room.
     """
 
     def __init__(self, language: str) -> None:
@@ -72,6 +75,8 @@ class SubtitleComposer:
         self._utterance: int | None = None
         self._free_from_ms = 0
         """End of the last cue that left."""
+        self._said_until_ms = 0
+        """End of the last piece."""
 
     def add(self, event: SourceText | TargetText) -> list[Cue]:
         """Take one text event of this language; returns the cues it completes, in order.
@@ -144,6 +149,10 @@ class SubtitleComposer:
 
     def _take(self, piece: _Piece, starts_utterance: bool) -> list[Cue]:
         cues: list[Cue] = []
+        if starts_utterance and piece.start_ms < self._said_until_ms - _STEP_BACK_MS:
+            cues += self.finish()
+            self._open, self._free_from_ms = [], 0
+        self._said_until_ms = piece.end_ms
         if self._open:
             shown_ms = piece.start_ms - max(self._open[0].start_ms, self._free_from_ms)
             pause_ms = piece.start_ms - self._open[-1].end_ms

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_io.chunk import Samples
+from audio_io.paths import expanded, is_folder
 from engine.errors import EngineError, LanguageError
 from engine.languages import LANGUAGES, language_name
 
@@ -167,8 +168,8 @@ def _only_english(config: OutputAsrConfig) -> LanguageError:
 
 def _find(model: str) -> tuple[Path, str]:
     """A model's folder on this machine, and what to call it; fetched first where it must be."""
-    folder = Path(model).expanduser()
-    if folder.is_dir():
+    folder = expanded(Path(model))
+    if is_folder(folder):
         absent = [file for file in FILES if not (folder / file).is_file()]
         if absent:
             raise EngineError(

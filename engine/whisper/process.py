@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from audio_io.chunk import Samples
-from audio_io.recording import open_recording
+from audio_io.recordings.recording import open_recording
 from audio_io.resample import StreamResampler
 from engine.errors import EngineError
 from engine.streams.child import Child, Do, Tell

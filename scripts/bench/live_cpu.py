@@ -25,7 +25,7 @@ from recordings import english_rows
 from virtual import RATE_HZ, Player, enter_virtual_audio
 
 from audio_io.device_stream import BLOCK_MS, LATENCY_S
-from audio_io.recording import open_recording
+from audio_io.recordings.recording import open_recording
 
 TARGET_PERCENT = 5.0
 WARM_UP_S = 6.0

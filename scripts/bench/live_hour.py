@@ -27,7 +27,7 @@ from simulated import DEVICE_S, Endless, SimulatedClock, SimulatedSpeaker, Timed
 from virtual import RATE_HZ, Player, enter_virtual_audio
 
 from audio_io.paced import PacedSource
-from audio_io.recording import open_recording
+from audio_io.recordings.recording import open_recording
 from engine.agent import StreamRequest
 from engine.events import Stamped
 from engine.hearing.catch_up import CatchUp, CatchUpConfig

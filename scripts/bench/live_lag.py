@@ -28,7 +28,7 @@ from recordings import english_rows
 from virtual import RATE_HZ, Player, Tap, enter_virtual_audio, onsets_s
 
 from audio_io.manifest import ManifestRow
-from audio_io.recording import open_recording
+from audio_io.recordings.recording import open_recording
 
 LAG_TARGET_S = 1.0
 PARTIAL_TARGET_S = 0.9

@@ -24,7 +24,9 @@ def nobodys_configuration(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The tests, and the programs they start, see no configuration but their own."""
     for name in [name for name in os.environ if name.startswith("S2ST_")]:
         del os.environ[name]
-    os.environ["S2ST_CONFIG"] = str(tmp_path_factory.mktemp("config") / "none.toml")
+    path = tmp_path_factory.mktemp("config") / "empty.toml"
+    path.touch()
+    os.environ["S2ST_CONFIG"] = str(path)
 
 
 @pytest.fixture(scope="session")

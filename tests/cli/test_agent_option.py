@@ -1,5 +1,6 @@
 """A SimulEval agent instead of an engine, in `s2st file` and `s2st live`."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,43 @@ def test_options_of_an_agent_want_one(command: str, sound: Path, tmp_path: Path)
 
     assert ran.code == 2
     assert "--agent-args is about an agent. Name it with --agent." in ran.err
+
+
+@pytest.mark.parametrize("command", ["file", "live --input"])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--engine", "cascade"), "--engine and --agent each name what to run."),
+        (("--vad", "silero"), "--vad means nothing to a SimulEval agent."),
+        (("--min-confidence", 0.5), "--min-confidence means nothing to a SimulEval agent."),
+    ],
+)
+def test_what_is_an_engines_is_refused_beside_an_agent(
+    command: str, words: tuple[object, ...], said: str, sound: Path
+) -> None:
+    ran = inside(*command.split(), sound, "--agent", COUNTER, *words)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+
+
+@pytest.mark.parametrize("command", ["file", "evaluate"])
+@pytest.mark.parametrize("options", [("--agent-python", "/bin/false"), ("--agent-args", "--uni 3")])
+def test_a_log_is_left_where_the_message_names_it_and_nowhere_else(
+    command: str,
+    options: tuple[str, str],
+    sound: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "t.tsv").write_text("audio\ttgt_text\nsound.wav\tx\n")
+    (tmp_path / "logs").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "logs"))
+    words = {"file": ("--format", "txt", sound), "evaluate": ("--data-file", tmp_path / "t.tsv")}
+    ran = inside(command, *words[command], "--agent", COUNTER, *options)
+    assert ran.code == 1
+    logs = [str(path) for path in (tmp_path / "logs").iterdir()]
+    assert len(logs) == ran.err.count("Its log: ")
+    assert all(log in ran.err for log in logs)
 
 
 def test_quotes_that_do_not_end_are_named(sound: Path) -> None:

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import S2ST, SHORT, Ran, copies, names, s2st, small_disk
+from tests.cli.running import S2ST, SHORT, SPANISH, Ran, copies, inside, names, s2st, small_disk
 
 NOTHING = {"PATH": "/nonexistent"}
 LT_PROC = f"""#!{sys.executable}
 import os, subprocess, sys
-started = os.open(os.environ["STARTED"], os.O_APPEND | os.O_CREAT | os.O_RDWR)
+started = os.open("@STARTED", os.O_APPEND | os.O_CREAT | os.O_RDWR)
 os.write(started, b"x")
-if os.fstat(started).st_size > int(os.environ["MOST"]):
-    sys.exit(1)
+if os.fstat(started).st_size > @MOST:
+    sys.exit("out of words")
 pipe = subprocess.PIPE
 real = subprocess.Popen(["/usr/bin/lt-proc", *sys.argv[1:]], stdin=pipe, stdout=pipe)
 def pass_on(read, write):
@@ -28,8 +28,8 @@ pass_on(0, real.stdin.fileno())
 pass_on(real.stdout.fileno(), 1)
 """
 ESPEAK = """#!/bin/sh
-echo x >> "$STARTED"
-[ $(wc -l < "$STARTED") -le "$MOST" ] && exec /usr/bin/espeak-ng "$@"
+echo x >> "@STARTED"
+[ $(wc -l < "@STARTED") -le @MOST ] && exec /usr/bin/espeak-ng "$@"
 echo "out of phonemes" >&2
 exit 3
 """
@@ -103,14 +103,15 @@ def test_what_is_not_needed_need_not_be_installed(tmp_path: Path) -> None:
 
 
 def fake(folder: Path, name: str, script: str, most: int) -> dict[str, str]:
-    """A program that does its work `most` times and then dies, found before the real one."""
+    """A program that does its work `most` times and then dies, found before the real one. Each
+    start leaves a byte or a line in `started`."""
     if not shutil.which(name, path="/usr/bin"):
         pytest.skip(f"/usr/bin/{name} is not there to be imitated")
     folder.mkdir()
-    (folder / name).write_text(script)
+    told = script.replace("@STARTED", str(folder / "started")).replace("@MOST", str(most))
+    (folder / name).write_text(told)
     (folder / name).chmod(0o755)
-    path = f"{folder}:{os.environ['PATH']}"
-    return {"PATH": path, "STARTED": str(folder / "started"), "MOST": str(most)}
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
 
 
 def test_a_voice_that_dies_fails_the_recording_it_had(tmp_path: Path) -> None:
@@ -132,15 +133,25 @@ def test_a_translator_that_dies_is_started_again_once(tmp_path: Path, stays_dead
     copies(tmp_path / "in", 2)
     out = tmp_path / "out"
     ran = s2st("file", tmp_path / "in", "--tgt", "spa", "-o", out, "--format", "txt", env=env)
-    assert len(Path(env["STARTED"]).read_bytes()) > starts_of_one_pipeline
+    assert len((tmp_path / "bin" / "started").read_bytes()) > starts_of_one_pipeline
     first = ["0.eng.txt", "0.spa.txt"]
     if stays_dead:
-        assert_failed_in_one_line(ran, "/1.wav: Apertium's mode 'eng-spa' died twice", "Try `echo")
+        died = "/1.wav: Apertium's mode 'eng-spa' died twice over one sentence; lt-proc last said: "
+        assert_failed_in_one_line(ran, f"{died}out of words.", "Try `echo")
         assert names(out) == first
     else:
         assert (ran.code, ran.complaints) == (0, [])
         assert names(out) == [*first, "1.eng.txt", "1.spa.txt"]
         assert (out / "1.spa.txt").read_bytes() == (out / "0.spa.txt").read_bytes()
+
+
+@pytest.mark.parametrize("variable", ["LANG", "LC_ALL", "LC_TIME"])
+def test_a_locale_that_is_not_installed_changes_nothing(tmp_path: Path, variable: str) -> None:
+    """As ssh brings it from another machine."""
+    env = {variable: "xx_YY.UTF-8", "LANGUAGE": "xx"}
+    ran = inside("file", SHORT, "--tgt", "spa", "--format", "wav,txt", "-o", tmp_path, env=env)
+    assert (ran.code, ran.out, ran.complaints) == (0, f"{SPANISH}\n", [])
+    assert names(tmp_path) == ["short.eng.txt", "short.spa.txt", "short.spa.wav"]
 
 
 def mode_text() -> str:
@@ -149,10 +160,9 @@ def mode_text() -> str:
     return mode_file("eng-spa").read_text()
 
 
-def in_a_shell(words: str) -> Ran:
-    done = subprocess.run(
-        ["sh", "-c", f"{S2ST} file {words}"], capture_output=True, text=True, check=False
-    )
+def in_a_shell(words: str, command: str = "file") -> Ran:
+    line = f"set -o pipefail; {S2ST} {command} {words}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
@@ -166,3 +176,31 @@ def test_a_closed_standard_input_is_said(tmp_path: Path) -> None:
     ran = in_a_shell(f"- --tgt spa -o {tmp_path} <&-")
     assert_failed_in_one_line(ran, "Standard input is closed.")
     assert names(tmp_path) == []
+
+
+def test_what_nobody_can_be_told_the_exit_code_tells() -> None:
+    assert in_a_shell("--bad 2> /dev/full", "languages").code == 2
+    assert in_a_shell(f"{SHORT} --resume --overwrite 2> /dev/full").code == 2
+
+
+def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    line = f"cd {tmp_path}/x && rmdir {tmp_path}/x && {S2ST} file {SHORT} -o o"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].count("is not there any more") == 1
+
+
+PRINTING = ("languages", "languages --json", "--help", "models list", "config")
+
+
+@pytest.mark.parametrize("command", PRINTING)
+def test_whoever_has_read_enough_ends_it_quietly(command: str) -> None:
+    assert in_a_shell("| true", command) == Ran(0, "", "")
+
+
+@pytest.mark.parametrize("command", [*PRINTING, f"file {SHORT} -q --dry-run"])
+def test_a_full_disk_behind_standard_output_is_said(command: str) -> None:
+    ran = in_a_shell("> /dev/full", command)
+    said = "s2st: Standard output cannot be written: No space left on device.\n"
+    assert ran == Ran(1, "", said)

@@ -1,5 +1,6 @@
 """`s2st config`, and which setting wins."""
 
+import pwd
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ from tests.cli.running import SHORT, Ran, inside
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The configuration of this test; it is not there yet."""
-    path = tmp_path / "folder" / "config.toml"
-    monkeypatch.setenv("S2ST_CONFIG", str(path))
-    return path
+    monkeypatch.delenv("S2ST_CONFIG", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    return tmp_path / "s2st" / "config.toml"
 
 
 def write(path: Path, text: str) -> None:
@@ -134,3 +135,76 @@ def test_a_mistake_in_a_variable_is_one_line_and_exit_code_2(
 def test_a_value_out_of_range_in_the_file_is_refused_too(settings: Path) -> None:
     write(settings, "[file]\njobs = 0\n")
     assert_refused(inside("file", SHORT, "--dry-run"), "--jobs")
+
+
+NO_HOME = {
+    "a home that is no folder": {"HOME": "/dev/null"},
+    "a file for the folder": {"XDG_CONFIG_HOME": str(SHORT), "XDG_DATA_HOME": str(SHORT)},
+    "a loop of links": {"XDG_CONFIG_HOME": "{tmp}/loop", "XDG_DATA_HOME": "{tmp}/loop"},
+    "a name too long": {"XDG_CONFIG_HOME": f"/{'x' * 300}", "XDG_DATA_HOME": f"/{'x' * 300}"},
+}
+"""Variables with which there is no usable home."""
+
+
+@pytest.mark.parametrize("kind", NO_HOME)
+def test_without_a_usable_home_there_are_no_defaults_and_no_models(
+    kind: str, tmp_path: Path
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    env = {"S2ST_CONFIG": "", "S2ST_MODELS": "", "XDG_CONFIG_HOME": "", "XDG_DATA_HOME": ""}
+    env |= {name: value.format(tmp=tmp_path) for name, value in NO_HOME[kind].items()}
+    words = ("--tgt", "eng", "--format", "txt", "-o", tmp_path)
+    done = inside("file", SHORT, *words, env=env)
+    assert (done.code, done.complaints) == (0, [])
+    for command in ("languages", "models list", "config"):
+        assert inside(*command.split(), env=env).code == 0, command
+    ran = inside("config", "--init", env=env)
+    assert ran.code == 2
+    (line,) = ran.complaints
+    assert "cannot be written" in line and "S2ST_CONFIG names another place" in line
+    assert not Path("~").exists()
+
+
+def test_somebody_whom_the_system_does_not_know_has_no_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in a container that runs under any number."""
+
+    def getpwuid(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", getpwuid)
+    monkeypatch.chdir(tmp_path)
+    for name in ("HOME", "S2ST_CONFIG", "S2ST_MODELS", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for command in ("languages", "models list", "config"):
+        assert inside(*command.split()).code == 0, command
+    for words in (("config", "--init"), ("file", SHORT, "--output", "~/out")):
+        ran = inside(*words)
+        assert (ran.code, ran.out) == (2, "")
+        assert "There is no home folder" in ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("named", ["{tmp}/none.toml", "~/none.toml", f"{SHORT}/none.toml"])
+def test_a_configuration_that_was_named_must_be_there(named: str, tmp_path: Path) -> None:
+    env = {"S2ST_CONFIG": named.format(tmp=tmp_path), "HOME": str(tmp_path)}
+    for command in (("file", SHORT, "--dry-run"), ("languages",), ("models", "list")):
+        ran = inside(*command, env=env)
+        assert (ran.code, ran.out) == (2, "")
+        (line,) = ran.err.splitlines()
+        assert "none.toml' that S2ST_CONFIG names is not there." in line
+        assert "~" not in line
+    assert "not there; `s2st config --init` writes one" in inside("config", env=env).out
+
+
+def test_what_the_system_says_of_a_configuration_is_told() -> None:
+    ran = inside("config", env={"S2ST_CONFIG": "/proc/self/mem"})
+    assert ran.err.endswith("'/proc/self/mem' cannot be read: Input/output error.\n")
+
+
+def test_a_models_folder_that_was_named_must_be_a_folder(tmp_path: Path) -> None:
+    ran = inside("models", "list", env={"S2ST_MODELS": str(SHORT)})
+    assert (ran.code, ran.out) == (1, "")
+    assert "short.wav' cannot be read: Not a directory. S2ST_MODELS names it" in ran.err
+    assert inside("models", "list", env={"S2ST_MODELS": str(tmp_path / "new")}).code == 0

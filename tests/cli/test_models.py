@@ -55,6 +55,15 @@ def test_without_a_terminal_nobody_is_asked_and_nothing_is_done(hub: HubServer) 
     assert inside("models", "path", NAME).code == 0
 
 
+@pytest.mark.usefixtures("hub")
+def test_a_model_must_be_known_and_here_before_anybody_is_asked_to_delete_it() -> None:
+    for name, said in (("banjo", "No model is called 'banjo'"), (NAME, "is not here")):
+        ran = inside("models", "rm", name)
+        assert ran.code in (1, 2)
+        assert said in ran.err
+        assert "terminal" not in ran.err
+
+
 def test_a_failure_is_one_line(hub: HubServer) -> None:
     hub.refuse["unity.pt"] = 404
     ran = inside("models", "pull", NAME, "--yes")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from audio_io.errors import S2stError
-from audio_io.recording import open_recording
+from audio_io.recordings.recording import open_recording
 from engine.evaluation.summary import Summary
 from engine.metrics.result import ItemResult, SpeechOutput, TextOutput, playing
 

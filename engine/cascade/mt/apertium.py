@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 
 from engine.errors import EngineError, LanguageError
+from engine.programs.environment import environment
+from engine.programs.last_words import Complaints
 from engine.text.unclear import UNCLEAR
 
 logger = logging.getLogger(__name__)
@@ -47,6 +49,8 @@ LONGEST_TEXT = 10_000
 """Characters; a clause has some hundred."""
 TIMEOUT_S = 20.0
 """A sentence takes milliseconds and a cold start a second; longer means it hangs."""
+GRACE_S = 1.0
+"""Until a program whose output ended has ended itself."""
 
 _SPECIAL = re.compile(r"([\\\[\]{}^$/@<>])")
 _END = " .[][\n]"
@@ -117,6 +121,7 @@ class Pipeline:
         self._mode = mode
         self._commands = _read_mode(path)
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._complaints = Complaints()
         self._lock = threading.RLock()
 
     def start(self) -> None:
@@ -133,9 +138,11 @@ class Pipeline:
                         command,
                         stdin=before,
                         stdout=subprocess.PIPE,
-                        stderr=subprocess.DEVNULL,
+                        stderr=subprocess.PIPE,
+                        env=environment(),
                         start_new_session=True,
                     )
+                    self._complaints.listen(process, Path(command[0]).name)
                     if self._processes:
                         last = self._processes[-1].stdout
                         assert last is not None
@@ -157,6 +164,7 @@ class Pipeline:
                 f"A text of {len(text)} characters is too long to translate at once.",
                 hint=f"At most {LONGEST_TEXT}.",
             )
+        said = ""
         message = f"{_escape(_OWN_STOP.sub(' .', text))}{_END}".encode("utf-8", "replace") + b"\0"
         with self._lock:
             for attempt in (1, 2):
@@ -164,14 +172,16 @@ class Pipeline:
                 try:
                     return _unescape(self._exchange(message))
                 except BaseException as error:
+                    said = self._last_words() if isinstance(error, BrokenPipeError) else ""
                     self.close()  # or the next one would read the answer to this one
                     if not isinstance(error, OSError):
                         raise
                     logger.warning(
-                        "Apertium's %s died (%s), attempt %d", self._mode, error, attempt
+                        "Apertium's %s died (%s), attempt %d", self._mode, said or error, attempt
                     )
         raise EngineError(
-            f"Apertium's mode '{self._mode}' died twice over one sentence.",
+            f"Apertium's mode '{self._mode}' died twice over one sentence"
+            f"{f'; {said}' if said else ''}.",
             hint=f"Try `echo hello | apertium {self._mode}`, or reinstall "
             f"{PACKAGES.get(self._mode, 'apertium')}.",
         )
@@ -185,9 +195,13 @@ class Pipeline:
         answer = b""
         deadline_s = time.monotonic() + TIMEOUT_S
         while not answer.endswith(b"\0"):
-            ready, _, _ = select.select([last], [], [], max(0.0, deadline_s - time.monotonic()))
+            left_s = max(0.0, deadline_s - time.monotonic())
+            ready, _, _ = select.select([last, *self._complaints.pipes], [], [], left_s)
             if not ready:
                 raise TimeoutError(f"no answer within {TIMEOUT_S:.0f} s")
+            self._complaints.read()
+            if last not in ready:
+                continue
             piece = os.read(last.fileno(), 65536)
             if not piece:
                 raise BrokenPipeError("it ended")
@@ -196,6 +210,15 @@ class Pipeline:
             # Programs behind one that died end their own output properly: what came is not all.
             raise BrokenPipeError("its answer was cut short")
         return answer[:-1].decode("utf-8", errors="replace")
+
+    def _last_words(self) -> str:
+        """Of the program that died, which may still be on its way out."""
+        deadline_s = time.monotonic() + GRACE_S
+        while not (said := self._complaints.of_the_dead(self._processes)):
+            if time.monotonic() > deadline_s:
+                break
+            time.sleep(0.01)
+        return said.rstrip(".")
 
     def close(self) -> None:
         with self._lock:
@@ -209,6 +232,7 @@ class Pipeline:
                             pipe.close()
                         except OSError:  # unsent bytes for a dead reader
                             logger.debug("closing %s lost unsent text", self._mode)
+            self._complaints.close()
             self._processes = []
 
 

@@ -10,6 +10,9 @@ from audio_io.chunk import Samples
 from audio_io.errors import UsageError
 from audio_io.pcm import from_pcm16
 from engine.errors import EngineError, LanguageError
+from engine.programs.environment import environment
+from engine.programs.last_words import last_line
+from engine.streams.child import how_it_ended
 
 VOICES = {
     "spa": "es",
@@ -36,7 +39,9 @@ def check_variant(name: str) -> None:
         return
     asked = [program, "--voices=variant"]
     try:
-        done = subprocess.run(asked, capture_output=True, timeout=TIMEOUT_S, check=False)
+        done = subprocess.run(
+            asked, capture_output=True, timeout=TIMEOUT_S, env=environment(), check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return  # whoever speaks with it will say so
     files = re.findall(r"!v/(.+?)\s*(?:\(.*)?$", done.stdout.decode(errors="replace"), re.MULTILINE)
@@ -76,6 +81,7 @@ class EspeakSynthesizer:
                 input=text.encode("utf-8", "replace"),
                 capture_output=True,
                 timeout=TIMEOUT_S,
+                env=environment(),
                 start_new_session=True,  # Ctrl-C in a terminal is ours to handle
                 check=False,
             )
@@ -86,10 +92,10 @@ class EspeakSynthesizer:
                 f"espeak-ng could not be started ({error.strerror}).", hint=INSTALL
             ) from error
         if done.returncode != 0:
-            seen = done.stderr.decode(errors="replace").strip().splitlines()
+            seen = last_line(done.stderr).rstrip(".")
             raise EngineError(
-                f"espeak-ng failed with exit code {done.returncode}"
-                f"{': ' + seen[0] if seen else ''}.",
+                f"espeak-ng failed with {how_it_ended(done.returncode)}"
+                f"{f': {seen}' if seen else ''}.",
                 hint=f"Try `espeak-ng -v {voice} hello`, or {INSTALL}.",
             )
         return done.stdout

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,22 @@ MANIFEST = DATA / "few.tsv"
 M4T = ("--engine", "m4t", "--model-dir", DATA / "m4t")
 AGENTS = DATA / "agents"
 QUIET = ("--quiet",)
+ECHO = """from simuleval.agents import SpeechToTextAgent
+from simuleval.agents.actions import ReadAction, WriteAction
+from simuleval.utils import entrypoint
+
+@entrypoint
+class Says(SpeechToTextAgent):
+    def policy(self, states=None):
+        states = states or self.states
+        return WriteAction({text!r}, True) if states.source_finished else ReadAction()
+"""
+"""An agent that says one thing at the end."""
+TAKES_WAIT = """    @staticmethod
+    def add_args(parser):
+        parser.add_argument("--wait-k", type=int, required=True)
+
+"""
 
 
 def scores(ran: Ran) -> dict[str, float | None]:
@@ -177,6 +194,31 @@ def test_a_killed_run_goes_on_where_it_stopped(once: Path, tmp_path: Path) -> No
 
 def _lines(folder: Path) -> int:
     return (folder / "results.jsonl").read_text().count("\n")
+
+
+def test_a_sweep_spells_an_agents_option_either_way(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(16_000), 16_000)
+    (tmp_path / "t.tsv").write_text("audio\ttgt_text\na.wav\tuno\n")
+    agent = ECHO.format(text="uno").replace("    def policy", TAKES_WAIT + "    def policy")
+    (tmp_path / "agent.py").write_text(agent)
+    for name in ("wait_k", "wait-k"):
+        words = ("evaluate", "--data-file", tmp_path / "t.tsv", "--agent", tmp_path / "agent.py")
+        ran = inside(*words, "--sweep", f"{name}=1,3", "--json", *QUIET)
+        assert ran.code == 0, ran.err
+        settings = [json.loads(line)["setting"] for line in ran.out.splitlines()]
+        assert settings == [f"{name}=1", f"{name}=3"]
+
+
+def test_runs_over_other_references_are_told_apart(tmp_path: Path) -> None:
+    folders = []
+    for number, text in enumerate(("uno", "one")):
+        manifest = folder_of(tmp_path, "same")
+        manifest.write_text(manifest.read_text().replace("1 second", text))
+        folders.append(tmp_path / str(number))
+        assert inside("evaluate", "--data-file", manifest, *COUNT, "-o", folders[-1]).code == 0
+    ran = inside("evaluate", "--compare", *folders)
+    assert ran.code == 2
+    assert "compare 'same' with other references: 'uno' in A, 'one' in B." in ran.err
 
 
 def test_a_killed_workers_items_run_again(once: Path, tmp_path: Path) -> None:
@@ -430,6 +472,21 @@ BAD = [
     (["--data-file", "good.tsv", "--engine", "cascade", "--agent", "x.py"], "Give one of them"),
     (["--data-file", "marks.tsv", "--task", "asr"], "line 2: column 'src_text' holds no words"),
     (["--compare", "a", "b", "-o", "c"], "runs nothing"),
+    (["--compare", "a", "b", "--tgt", "spa"], "no more. Leave out --tgt."),
+    (["--compare", "a", "b", "--beams", 2], "Leave out --beams."),
+    (["--data-file", "good.tsv", "--target", "short.txt"], "--target is the references of Simul"),
+    (["--source", "list.txt", "--audio-root", "."], "--audio-root-dir is of a tsv"),
+    (["--source", "list.txt", "--ref-field", "x"], "--ref-field is a column of a tsv"),
+    (["--source", "list.txt", "--target", "last.txt"], "last.txt, line 2: the reference is empty"),
+    (["--source", "gap.txt"], "gap.txt, line 2 is empty"),
+    (["--source", "far.txt"], "line 1: the recording 'far.wav' is not there. Paths start where"),
+    (["--data-file", "good.tsv", "--asr-model", "tiny"], "--asr-model is for ASR_BLEU"),
+    (
+        ["--data-file", "good.tsv", "--engine", "cascade", "--device", "cpu"],
+        "--device means nothing",
+    ),
+    (["--data-file", "good.tsv", "--agent", "x.py", "--vad", "silero"], "--vad means nothing to a"),
+    (["--data-file", "good.tsv", "--agent", "x.py", "--policy", "file"], "--policy means nothing"),
     (["--data-file", "good.tsv", "--agent-args", "--x"], "is about an agent"),
     (["--data-file", "good.tsv", "--agent", "gone.py"], "no agent file"),
     (["--data-file", "good.tsv", "--start-index", 7], "They go from 0 to 0"),
@@ -438,6 +495,17 @@ BAD = [
     (["--data-file", "good.tsv", "-o", "good.tsv"], "cannot be made"),
     (["--data-file", "good.tsv", "-o", "."], "which is not of an evaluation"),
     (["--compare", "a", "b"], "holds no finished evaluation"),
+    (
+        ["--data-file", "good.tsv", *M4T, "--device", "banjo"],
+        "'banjo' is no device. There is: auto",
+    ),
+    (["--data-file", "good.tsv", *M4T, "--dtype", "fp7"], "'fp7' is no number format."),
+    (["--data-file", "good.tsv", *M4T, "--vad", "nope"], "No voice detector is called 'nope'"),
+    (["--data-file", "good.tsv", "--no-vad"], "has to find. Leave out --no-vad."),
+    (
+        ["--data-file", "good.tsv", *M4T, "--mode", "chunked", "--overlap", -1],
+        "an overlap is no less than 0, and not -1 s",
+    ),
     (["--source", "list.txt", "--target", "short.txt"], "has 2 lines and"),
     (["--data-file", "pairs.tsv"], "several languages in column 'tgt_lang': cat, spa"),
 ]
@@ -460,6 +528,9 @@ def test_what_cannot_be_is_one_clear_line(
     Path("marks.tsv").write_text("audio\tsrc_text\na.wav\t...\n")
     Path("list.txt").write_text("a.wav\na.wav\n")
     Path("short.txt").write_text("uno\n")
+    Path("last.txt").write_text("uno\n\n")
+    Path("gap.txt").write_text("a.wav\n\na.wav\n")
+    Path("far.txt").write_text("far.wav\n")
 
     ran = inside("evaluate", *words)
 
@@ -468,6 +539,25 @@ def test_what_cannot_be_is_one_clear_line(
     (complaint,) = ran.complaints
     assert says in complaint
     assert "Traceback" not in ran.err
+
+
+def test_letters_and_their_accents_apart_are_the_same_text(tmp_path: Path) -> None:
+    """An agent, and a list, that write NFD; the list names its recordings as they lie beside it."""
+    soundfile.write(tmp_path / "a.wav", np.zeros(16_000), 16_000)
+    said = "mañana iré a la montaña más alta"
+    apart = unicodedata.normalize("NFD", said)
+    (tmp_path / "list.txt").write_text("a.wav\n")
+    (tmp_path / "agent.py").write_text(ECHO.format(text=apart))
+    for text, notes in ((apart, 1), (said, 0)):
+        (tmp_path / "said.txt").write_text(f"{text}\n")
+        ran = inside(
+            *("evaluate", "--source", tmp_path / "list.txt", "--target", tmp_path / "said.txt"),
+            *("--agent", tmp_path / "agent.py", "--json"),
+        )
+        assert scores(ran)["BLEU"] == pytest.approx(100.0)
+        assert scores(ran)["chrF"] == pytest.approx(100.0)
+        assert "text composed (NFC)" in ran.out
+        assert ran.err.count("accents apart (NFD): they are scored as NFC") == notes
 
 
 def test_quotes_in_a_reference_are_letters(noise: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def touched(folder: Path, *files: str) -> Path:
 
 
 def found(*words: object, output: Path | None = None) -> list[Input]:
-    return find_inputs([str(word) for word in words], InputOptions(output))
+    return find_inputs([str(word) for word in words], InputOptions(output), [])
 
 
 def stems(*words: object) -> list[str]:
@@ -52,14 +52,46 @@ def test_outputs_of_a_folder_keep_its_shape_in_the_output_folder(tmp_path: Path)
 @pytest.mark.parametrize("word", ["", "*.wav", "**/*.wav"])
 def test_what_s2st_wrote_is_no_input_of_a_folder_or_a_glob(tmp_path: Path, word: str) -> None:
     touched(tmp_path, "a.wav", "a.spa.wav", "mine.spa.wav")
-    Journal(tmp_path).add(Record("", "", {"a.spa.wav": 0}))
+    Journal(tmp_path).add(Record("", "", {"a.spa.wav": ""}))
     assert sorted(paths(tmp_path / word)) == ["a.wav", "mine.spa.wav"]
 
 
-def test_a_file_named_outright_is_taken_even_if_s2st_wrote_it(tmp_path: Path) -> None:
-    touched(tmp_path, "a.spa.wav")
-    Journal(tmp_path).add(Record("", "", {"a.spa.wav": 0}))
+def test_what_s2st_wrote_is_taken_where_nothing_else_is_named(tmp_path: Path) -> None:
+    """`*.wav` of a shell names it beside what it was made of."""
+    touched(tmp_path, "a.wav", "a.spa.wav", "a.cat.wav")
+    Journal(tmp_path).add(Record("", "", {"a.spa.wav": "", "a.cat.wav": ""}, "a.wav"))
+    notes: list[str] = []
+    every = [str(tmp_path / name) for name in ("a.cat.wav", "a.spa.wav", "a.wav")]
+    assert [item.stem for item in find_inputs(every, InputOptions(), notes)] == ["a"]
+    (note,) = notes
+    assert f"since s2st wrote it: {every[0]} and 1 more" in note
     assert paths(tmp_path / "a.spa.wav") == ["a.spa.wav"]
+
+
+def test_a_folder_without_recordings_is_passed_over_beside_others(tmp_path: Path) -> None:
+    """A shell's `*` names folders, results and recordings."""
+    touched(tmp_path, "a.wav", "a.spa.srt", "out/a.cat.wav")
+    Journal(tmp_path).add(Record("", "", {"a.spa.srt": ""}, "a.wav"))
+    Journal(tmp_path / "out").add(Record("", "", {"a.cat.wav": ""}, "a.wav"))
+    notes: list[str] = []
+    every = sorted(map(str, tmp_path.glob("[!.]*")))
+    assert [item.stem for item in find_inputs(every, InputOptions(), notes)] == ["a"]
+    assert len(notes) == 2
+    assert notes[1] == (
+        f"The folder '{tmp_path}/out' holds no audio or video files to translate "
+        "(passed over 1 written by s2st)."
+    )
+
+
+def test_what_results_are_called_stays_whatever_recordings_come_and_go(tmp_path: Path) -> None:
+    touched(tmp_path, "a.wav", "a.mp3", "b.wav", "long.wav")
+    Journal(tmp_path).add(Record("", "", {"a.spa.srt": "", "a.eng.srt": ""}, "a.wav"))
+    Journal(tmp_path).add(Record("", "", {"b.wav.spa.srt": ""}, "b.wav"))
+    Journal(tmp_path).add(Record("", "", {"row.spa.srt": ""}, "a.wav"))  # of a manifest
+    assert stems(tmp_path) == ["a.mp3", "a", "b.wav", "long"]
+    touched(tmp_path, "b.mp3")
+    (tmp_path / "a.mp3").unlink()
+    assert stems(tmp_path) == ["a", "b", "b.wav", "long"]
 
 
 def test_a_glob_gives_files_folders_and_manifests(tmp_path: Path) -> None:
@@ -139,11 +171,11 @@ def test_a_glob_of_what_s2st_wrote_is_refused_and_an_output_folder_in_it_is_pass
     (tmp_path / "out").mkdir()
     for name in ("b.spa.wav", ".s2st-journal.jsonl"):
         (tmp_path / "out" / name).write_bytes(b"")
-    Journal(tmp_path / "out").add(Record(NEVER_FINISHED, "", {"b.spa.wav": 0}))
-    found = find_inputs(["*"], InputOptions(output=Path("out")))
+    Journal(tmp_path / "out").add(Record(NEVER_FINISHED, "", {"b.spa.wav": ""}))
+    found = find_inputs(["*"], InputOptions(output=Path("out")), [])
     assert [item.label for item in found] == ["a.wav"]
     with pytest.raises(UsageError, match="Nothing that matches"):
-        find_inputs(["out/*"], InputOptions())
+        find_inputs(["out/*"], InputOptions(), [])
 
 
 def test_two_manifests_that_name_the_same_id_are_refused_and_not_merged(tmp_path: Path) -> None:
@@ -153,4 +185,29 @@ def test_two_manifests_that_name_the_same_id_are_refused_and_not_merged(tmp_path
         (tmp_path / f"{name}.tsv").write_text(rows)
     manifests = [str(tmp_path / "one.tsv"), str(tmp_path / "two.tsv")]
     with pytest.raises(UsageError, match="would both be written as 'x'"):
-        find_inputs(manifests, InputOptions())
+        find_inputs(manifests, InputOptions(), [])
+
+
+def test_a_walk_enters_linked_folders_once_and_says_what_it_passed_over(tmp_path: Path) -> None:
+    talks, elsewhere = tmp_path / "talks", tmp_path / "elsewhere"
+    (talks / "day").mkdir(parents=True)
+    elsewhere.mkdir()
+    for path in (talks / "a.wav", talks / "day" / "b.mxf", elsewhere / "c.flac"):
+        path.write_bytes(b"x")
+    (talks / "linked").symlink_to(elsewhere)
+    (talks / "day" / "up").symlink_to(talks)
+    (talks / "notes.pdf").write_bytes(b"x")
+    (talks / "app.ts").write_text("let x = 1\n" * 60)
+    (talks / ".hidden.wav").write_bytes(b"x")
+    (talks / "gone").symlink_to(tmp_path / "nowhere")
+    notes: list[str] = []
+    found = find_inputs([str(talks)], InputOptions(), notes)
+    assert [item.label for item in found] == [
+        f"{talks}/a.wav",
+        f"{talks}/day/b.mxf",
+        f"{talks}/linked/c.flac",
+    ]
+    [note] = notes
+    assert note.startswith(f"{talks}: passed over ")
+    for part in ("1 .pdf", "1 .ts", "1 hidden", "1 folder(s) seen before", "1 without a suffix"):
+        assert part in note

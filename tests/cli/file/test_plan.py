@@ -9,7 +9,10 @@ import pytest
 from audio_io.errors import UsageError
 from cli.file.command import FileOptions
 from cli.file.plan import assemble
-from tests.cli.running import SHORT, columns, inside
+from tests.cli.running import SHORT, TWO, columns, inside
+from tests.fakes import DATA
+
+M4T = ("--engine", "m4t", "--model-dir", DATA / "m4t")
 
 
 def outputs(*words: object) -> list[str]:
@@ -69,7 +72,7 @@ def test_a_row_that_cannot_be_done_is_refused_alone(manifest: Path) -> None:
     manifest.write_bytes(columns(*rows))
     ran = inside("file", manifest, "--dry-run", "--json")
     states = [json.loads(line)["state"] for line in ran.out.splitlines()]
-    assert (ran.code, states) == (0, ["refused", "to do"])
+    assert (ran.code, states) == (1, ["refused", "to do"])
 
 
 @pytest.mark.parametrize(
@@ -87,9 +90,18 @@ def test_a_row_that_cannot_be_done_is_refused_alone(manifest: Path) -> None:
         (["--format", "wav,mp9"], "No format is called 'mp9'. There is: wav, srt,"),
         (["--format", ","], "No format is called ''"),
         (["--resume", "--overwrite"], "--resume keeps what --overwrite replaces"),
+        (["--audio-root", "."], "--audio-root is the folder of a manifest's recordings"),
+        (["https://example.org/a.mp3"], "curl -L 'https://example.org/a.mp3' | s2st file -`"),
         (["--rate", "16000"], "--rate is for raw sound on standard input"),
         (["--mix-original", "-18", "--format", "srt"], "--mix-original needs the format wav"),
-        (["--vad", "nope"], "nope"),
+        (["--timeline", "--format", "txt"], "--timeline places speech. Add wav to --format."),
+        (["--partials", "--format", "srt"], "--partials go into jsonl and --json."),
+        (["--vad", "nope"], "No voice detector is called 'nope'"),
+        (["--no-vad"], "The engine 'cascade' hears utterances"),
+        (["--vad", "nope", *M4T], "No voice detector is called 'nope'"),
+        (["--device", "banjo", *M4T], "'banjo' is no device. There is: auto, cpu"),
+        (["--dtype", "fp7", *M4T], "'fp7' is no number format. There is: auto"),
+        (["--agent", "gone.py"], "There is no agent file 'gone.py'."),
     ],
 )
 def test_what_can_never_work_is_one_line_and_exit_code_2(
@@ -101,6 +113,13 @@ def test_what_can_never_work_is_one_line_and_exit_code_2(
     assert said in ran.err
     assert ran.err.startswith("s2st: ")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_device_that_is_not_here_is_one_line_for_all_recordings(tmp_path: Path) -> None:
+    ran = inside("file", SHORT, TWO, *M4T, "--device", "cuda:9", "-o", tmp_path, "--tgt", "spa")
+    assert (ran.code, ran.out) == (1, "")
+    (line,) = ran.err.splitlines()
+    assert "There is no device 'cuda:9' here" in line
 
 
 def test_speech_alone_from_a_language_to_itself_is_refused() -> None:

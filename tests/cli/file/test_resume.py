@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.batch.journal import NEVER_FINISHED, Journal, Record
+from engine.batch.journal import NEVER_FINISHED, Journal, Record, digest
 from tests.cli.running import (
     JOURNAL,
     SHORT,
@@ -25,6 +25,7 @@ from tests.cli.running import (
 )
 
 WORDS = ("--tgt", "spa", "--format", "txt,srt")
+EVERY = ("eng.srt", "eng.txt", "spa.srt", "spa.txt")
 FILES = ["a.wav", "b.wav", "c.wav"]
 
 
@@ -86,7 +87,6 @@ def change_one_byte(path: Path) -> None:
 CHANGES: dict[str, Callable[[Path], object]] = {
     "an input of the same length": lambda at: change_one_byte(at / "in" / "b.wav"),
     "a deleted output": lambda at: (at / "out" / "b.spa.txt").unlink(),
-    "a truncated output": lambda at: os.truncate(at / "out" / "b.spa.srt", 10),
     "an emptied output": lambda at: os.truncate(at / "out" / "b.eng.txt", 0),
 }
 
@@ -99,7 +99,7 @@ def test_a_change_has_that_recording_done_again(folder: Path, change: str) -> No
 
 def test_only_what_changed_is_written_again(folder: Path) -> None:
     expected = contents(folder / "out")
-    os.truncate(folder / "out" / "b.spa.txt", 3)
+    os.truncate(folder / "out" / "b.spa.txt", 0)
     before = modified(folder / "out")
     ran = inside("file", "in", "-o", "out", *WORDS, "--resume")
     assert ran.code == 0, ran.err
@@ -133,7 +133,10 @@ def test_options_that_change_no_output_have_nothing_done_again() -> None:
 
 def test_a_name_is_not_enough(folder: Path) -> None:
     (folder / "out" / JOURNAL).unlink()
-    assert to_do() == FILES
+    for dry in ((), ("--dry-run",)):
+        ran = inside("file", "in", "-o", "out", *WORDS, "--resume", *dry)
+        assert ran.code == 2
+        assert "and 11 more exist already. s2st has no record of writing it." in ran.err
 
 
 def test_a_killed_run_is_finished_and_what_it_had_finished_is_not_touched(tmp_path: Path) -> None:
@@ -184,12 +187,68 @@ def test_a_run_killed_while_its_files_are_put_in_place_is_finished_by_the_next(
 ) -> None:
     """As SIGKILL leaves it between the first file and the last: noted as ours, not as finished."""
     out = folder / "out"
-    made = {name: 0 for name in names(out) if name.startswith("b.")}
-    Journal(out).add(Record(NEVER_FINISHED, "", made))
-    (out / "b.spa.srt").unlink()
+    newer = out / "b.eng.txt"
+    newer.write_text("of other options")
+    Journal(out).add(Record(NEVER_FINISHED, "", {"b.eng.txt": digest(newer)}))
     assert to_do() == ["b.wav"]
     assert inside("file", "in", "-o", "out", *WORDS, "--resume").code == 0
     assert to_do() == []
+
+
+def test_what_a_person_corrected_is_kept_and_that_is_said(folder: Path) -> None:
+    corrected = folder / "out" / "b.spa.srt"
+    text = corrected.read_text().replace("montañas", "sierras")
+    corrected.write_text(text)
+    again = inside("file", "in", "-o", "out", *WORDS, "--resume")
+    assert (again.code, again.complaints) == (0, [])
+    assert "in/b.wav: finished before; b.spa.srt was changed since, and kept" in again.err
+    words = ("--tgt", "spa", "--format", "txt,srt,vtt")
+    more = inside("file", "in", "-o", "out", *words, "--resume")
+    assert more.code == 0, more.err
+    assert "b.wav: out/b.spa.srt was changed since s2st wrote it, and is kept as it is." in more.err
+    assert "montañas" in (folder / "out" / "b.spa.vtt").read_text()
+    assert corrected.read_text() == text
+    rests = inside("file", "in", "-o", "out", *words, "--resume")
+    assert rests.err.count("finished before") == len(FILES)
+    assert inside("file", "in/b.wav", "-o", "out", *WORDS, "--overwrite").code == 0
+    assert "montañas" in corrected.read_text()
+
+
+@pytest.mark.usefixtures("folder")
+def test_languages_in_turn_come_to_rest() -> None:
+    for target in ("cat", "spa", "cat"):
+        words = ("--tgt", target, "--format", "txt,srt")
+        ran = inside("file", "in", "-o", "out", *words, "--resume", "-q")
+        assert ran.code == 0, ran.err
+        assert to_do(*words) == []
+        assert to_do() == []
+
+
+def test_a_recording_beside_a_finished_one_of_its_name_changes_nothing_for_that(
+    folder: Path,
+) -> None:
+    before = modified(folder / "out")
+    (folder / "in" / "b.mp3").write_bytes(SHORT.read_bytes())
+    assert to_do() == ["b.mp3"]
+    assert inside("file", "in", "-o", "out", *WORDS, "--resume").code == 0
+    after = modified(folder / "out")
+    assert {name: after[name] for name in before} == before
+    assert {*after} - {*before} == {f"b.mp3.{end}" for end in EVERY}
+    (folder / "in" / "b.wav").unlink()
+    assert to_do() == []
+
+
+def test_results_that_a_shell_names_too_are_passed_over(tmp_path: Path) -> None:
+    copies(tmp_path, 2)
+    words = ("--tgt", "spa", "--format", "wav")
+    assert inside("file", tmp_path, *words).code == 0
+    every = sorted(tmp_path.glob("*.wav"))
+    assert len(every) == 4
+    ran = inside("file", *every, *words, "--resume")
+    assert (ran.code, ran.complaints) == (0, [])
+    assert f"since s2st wrote it: {tmp_path}/0.spa.wav and 1 more" in ran.err
+    assert ran.err.count("finished before") == 2
+    assert names(tmp_path) == ["0.spa.wav", "0.wav", "1.spa.wav", "1.wav"]
 
 
 def test_resume_does_not_replace_what_s2st_did_not_write(folder: Path) -> None:

@@ -102,6 +102,8 @@ def test_a_trace_takes_the_place_of_nothing(tmp_path: Path) -> None:
     kept = tmp_path / "kept.jsonl"
     kept.write_text("mine")
     assert "exists already" in inside(*words, "--trace", kept).err
+    resumed = inside(*words, "--trace", kept, "--resume")
+    assert "kept.jsonl' exists already. s2st has no record of writing it." in resumed.err
     assert kept.read_text() == "mine"
     assert sound.read_bytes() == (TINY / "speech.wav").read_bytes()
 

@@ -89,6 +89,13 @@ def assert_time_goes_on(ran: Ran) -> None:
     assert times_s == sorted(times_s)
 
 
+@pytest.mark.parametrize("given", ["/dev/stdin < {}", "<(cat {})"])
+def test_what_a_shell_opens_is_heard_from_its_beginning(given: str) -> None:
+    line = f"{S2ST} live --tgt spa --no-speech --quiet --input {given.format(SHORT)}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"{SPANISH}\n"), done.stderr
+
+
 def test_partial_text_comes_before_the_committed_one() -> None:
     ran = live("--tgt", "spa", "--no-speech", "--json", "--input", SHORT)
     texts = records(ran, "source_text")

@@ -13,10 +13,12 @@ import numpy as np
 
 from audio_io.byte_streams import FileBytes, PipeBytes
 from audio_io.chunk import AudioChunk, Boundary, Samples, silence
-from audio_io.decoded import DecodedBlock, Decoder
+from audio_io.decoding.decoded import DecodedBlock, Decoder
 from audio_io.errors import SoundFileError
 from audio_io.pcm import from_pcm16
 from audio_io.resample import StreamResampler
+from audio_io.shown_clock import ShownClock
+from audio_io.sound_choice import ANY_SOUND, SoundChoice
 
 _OPEN_ERRORS = {
     errno.ENOENT: ("does not exist.", "Check the name and the folder."),
@@ -28,9 +30,14 @@ _OPEN_ERRORS = {
 }
 
 
-def open_recording(path: Path, sample_rate_hz: int | None, block_ms: int = 100) -> "Recording":
+def open_recording(
+    path: Path,
+    sample_rate_hz: int | None,
+    block_ms: int = 100,
+    choice: SoundChoice = ANY_SOUND,
+) -> "Recording":
     """A recording as a source at `sample_rate_hz`, or at its own rate, mono. It can be iterated
-    once.
+    once. `choice` says which of its tracks and channels is heard.
 
     Named pipes and devices work too, as `open_pipe` reads them.
 
@@ -44,8 +51,12 @@ def open_recording(path: Path, sample_rate_hz: int | None, block_ms: int = 100) 
     try:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            return open_pipe(file, sample_rate_hz, block_ms=block_ms, name=str(path), owned=True)
-        decoder = _libav(FileBytes(file, status.st_size), str(path))
+            return open_pipe(
+                file, sample_rate_hz, block_ms=block_ms, name=str(path), owned=True, choice=choice
+            )
+        from audio_io.recordings.files import open_decoder  # 70 ms to import, not for raw pipes
+
+        decoder = open_decoder(path, file, FileBytes(file, status.st_size), choice)
         return Recording(decoder, sample_rate_hz, block_ms, str(path), owned=file)
     except BaseException:
         file.close()
@@ -60,6 +71,7 @@ def open_pipe(
     block_ms: int = 100,
     name: str = "standard input",
     owned: bool = False,
+    choice: SoundChoice = ANY_SOUND,
 ) -> "Recording":
     """A stream of bytes that can only be read forwards, as a source. It can be iterated once.
 
@@ -73,7 +85,9 @@ def open_pipe(
     data = PipeBytes(stream)
     decoder: Decoder
     if raw_rate_hz is None:
-        decoder = _libav(data, name)
+        from audio_io.decoding.libav import LibavDecoder  # as above
+
+        decoder = LibavDecoder(data, name, choice)
     else:
         decoder = _RawPcm(data, raw_rate_hz, block_ms, name)
     return Recording(decoder, sample_rate_hz, block_ms, name, owned=stream if owned else None)
@@ -84,7 +98,8 @@ class Recording:
 
     Every chunk has `block_ms` of sound but the last and the one before a loss. Where sound was
     lost, the next chunk's `start_sample` jumps; a recording that was cut off ends with an empty
-    chunk at the end it promised.
+    chunk at the end it promised. Where sound is damaged and nobody knows how much of it, a chunk
+    has a `lost_reason` and does not jump.
     """
 
     def __init__(
@@ -100,6 +115,8 @@ class Recording:
         self._duration_s = decoder.duration_s
         self._owned = owned
         self._blocks = iter(decoder)
+        self.clock = ShownClock()
+        """What a player shows when this sound is heard; it knows what was read so far."""
         try:
             # Only sound that was really decoded proves that there is some.
             self._first = next((block for block in self._blocks if len(block.samples)), None)
@@ -119,19 +136,29 @@ class Recording:
     def duration_s(self) -> float | None:
         return self._duration_s
 
+    @property
+    def taken(self) -> str:
+        """What was heard of a recording that holds more than one sound; empty where there was
+        nothing to choose. Known in full at the end."""
+        return self._decoder.taken
+
     def __iter__(self) -> Iterator[AudioChunk]:
         if self._first is None:
             raise ValueError("a recording can be read once; open it again")
         first, self._first = self._first, None
-        resampler, rate_hz = None, 0
+        resampler, rate_hz, position_s = None, 0, 0.0
         for block in itertools.chain([first], self._blocks):
-            if resampler is None or block.lost_s or block.sample_rate_hz != rate_hz:
+            if resampler is None or block.lost_reason or block.sample_rate_hz != rate_hz:
                 if resampler is not None:
                     yield from self._cutter.push(resampler.process(silence(0), last=True))
                 rate_hz = block.sample_rate_hz
                 resampler = StreamResampler(rate_hz, self.sample_rate_hz)
-            if block.lost_s:
-                yield from self._cutter.jump(round(block.lost_s * self.sample_rate_hz))
+            if block.lost_reason:
+                lost_samples = round(block.lost_s * self.sample_rate_hz)
+                yield from self._cutter.jump(lost_samples, block.lost_reason)
+            position_s += block.lost_s
+            self.clock.mark(position_s, block.late_s)
+            position_s += len(block.samples) / block.sample_rate_hz
             yield from self._cutter.push(resampler.process(block.samples))
         assert resampler is not None  # the first block made one
         yield from self._cutter.push(resampler.process(silence(0), last=True))
@@ -163,6 +190,8 @@ class _BlockCutter:
         self._pending: Samples = silence(0)
         self._start_sample = 0
         """Stream time of the first pending sample."""
+        self._lost_reason = ""
+        """Of what is missing before it."""
 
     def push(self, samples: Samples) -> Iterator[AudioChunk]:
         # A filter overshoots at loud edges.
@@ -170,18 +199,24 @@ class _BlockCutter:
         while len(self._pending) >= self._block_samples:
             yield self._take(self._block_samples, Boundary.NONE)
 
-    def jump(self, samples: int) -> Iterator[AudioChunk]:
-        if len(self._pending):
+    def jump(self, samples: int, reason: str) -> Iterator[AudioChunk]:
+        if len(self._pending) or self._lost_reason:
             yield self.rest(Boundary.NONE)
         self._start_sample += samples
+        self._lost_reason = reason
 
     def rest(self, boundary: Boundary) -> AudioChunk:
         return self._take(len(self._pending), boundary)
 
     def _take(self, samples: int, boundary: Boundary) -> AudioChunk:
         chunk = AudioChunk(
-            self._pending[:samples], self._sample_rate_hz, self._start_sample, boundary=boundary
+            self._pending[:samples],
+            self._sample_rate_hz,
+            self._start_sample,
+            boundary=boundary,
+            lost_reason=self._lost_reason,
         )
+        self._lost_reason = ""
         self._pending = self._pending[samples:]
         self._start_sample += samples
         return chunk
@@ -191,6 +226,7 @@ class _RawPcm:
     """A `Decoder` of bare 16-bit little-endian mono samples."""
 
     duration_s = None
+    taken = ""
 
     def __init__(self, data: PipeBytes, rate_hz: int, block_ms: int, name: str) -> None:
         self._data = data
@@ -217,12 +253,6 @@ class _RawPcm:
 
     def close(self) -> None:
         pass
-
-
-def _libav(data: FileBytes | PipeBytes, name: str) -> Decoder:
-    from audio_io.libav import LibavDecoder  # not needed for raw pipes, and 70 ms to import
-
-    return LibavDecoder(data, name)
 
 
 def _cannot_open(name: Path | str, error: OSError | ValueError) -> SoundFileError:

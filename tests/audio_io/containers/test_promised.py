@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from audio_io.byte_streams import FileBytes, PipeBytes
-from audio_io.promised import mp3_tells_its_length, ogg_ends_properly, promised_wav_s
+from audio_io.containers.promised import mp3_tells_its_length, ogg_ends_properly, promised_wav_s
 from tests.audio_io.sounds import chirp, cut_in_half, pipe_of, with_ffmpeg, with_libsndfile
 
 FMT = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, 16_000, 32_000, 2, 16)

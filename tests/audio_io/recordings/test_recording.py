@@ -9,7 +9,7 @@ import soundfile
 from audio_io.chunk import AudioChunk, Samples
 from audio_io.errors import SoundFileError
 from audio_io.ports import AudioSource
-from audio_io.recording import Recording, open_recording
+from audio_io.recordings.recording import Recording, open_recording
 from tests.audio_io.sounds import (
     assert_well_formed,
     chirp,

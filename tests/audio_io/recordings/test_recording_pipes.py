@@ -12,7 +12,7 @@ import pytest
 
 from audio_io.errors import SoundFileError
 from audio_io.pcm import to_pcm16
-from audio_io.recording import open_pipe, open_recording
+from audio_io.recordings.recording import open_pipe, open_recording
 from tests.audio_io.sounds import (
     assert_well_formed,
     chirp,
@@ -128,7 +128,7 @@ def test_a_raw_pipe_needs_no_ffmpeg_and_nothing_is_printed(tmp_path: Path) -> No
     (tmp_path / "a.raw").write_bytes(to_pcm16(chirp(0.1, 16_000)))
     program = """
 import sys
-from audio_io.recording import open_pipe
+from audio_io.recordings.recording import open_pipe
 assert len(list(open_pipe(sys.stdin.buffer, 16000, 16000))) == 2
 print("av" in sys.modules, "soundfile" in sys.modules)
 """

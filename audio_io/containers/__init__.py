@@ -1,0 +1,1 @@
+"""What containers say about themselves: lengths, sizes, parts."""

@@ -1,0 +1,1 @@
+"""Bytes of recordings into samples."""

@@ -1,0 +1,1 @@
+"""Recordings as sources: files, pipes, several in one, playlists, addresses."""

@@ -1,0 +1,1 @@
+"""Programs that engines call: the environment they get, and what they say of themselves."""
