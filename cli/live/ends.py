@@ -26,6 +26,7 @@ from audio_io.recordings.address import open_broadcast
 from audio_io.recordings.recording import open_pipe, open_recording
 from audio_io.speaker import Speaker
 from audio_io.tee import RecordedSource
+from cli.live.command import LiveOptions
 from cli.live.plan import LivePlan
 from engine.batch.descriptors import STDIN, descriptor_of
 from engine.hearing.catch_up import CatchUp, CatchUpConfig
@@ -82,6 +83,8 @@ class LiveEnds(Ends):
     guard: EchoGuard | None
     echo: str
     """The mode of the echo guard, or why there is none."""
+    recording: str
+    """What is read, where it is to be whole; empty for a microphone or a broadcast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ class _Input:
     name: str
     device: Device | None = None
     microphone: Microphone | None = None
+    recording: str = ""
+    """What is read, where it is to be whole."""
 
 
 def find_devices(plan: LivePlan) -> Devices:
@@ -111,6 +116,7 @@ def find_devices(plan: LivePlan) -> Devices:
         UsageError: the options do not go together.
     """
     options = plan.options
+    _check_names(options)
     asked = _asked(plan)
     is_device = asked != PIPE and (asked is None or not _is_file(asked))
     if options.raw_rate_hz is not None and asked != PIPE:
@@ -207,6 +213,7 @@ def join_ends(
         speaker,
         guard,
         echo,
+        found.recording,
     )
 
 
@@ -244,7 +251,8 @@ def _open_input(
     stack.callback(recording.close)
     paced = PacedSource(recording)
     clocked = ClockedSource(paced, stream)
-    return _Input(clocked, lambda: paced.waiting_ms, paced.end, Path(asked).name)
+    name = Path(asked).name
+    return _Input(clocked, lambda: paced.waiting_ms, paced.end, name, recording=asked)
 
 
 def _open_address(plan: LivePlan, url: str, stream: StreamClock, stack: ExitStack) -> _Input:
@@ -258,7 +266,8 @@ def _open_address(plan: LivePlan, url: str, stream: StreamClock, stack: ExitStac
     stack.callback(source.close)
     paced = PacedSource(source)
     clocked = ClockedSource(paced, stream)
-    return _Input(clocked, lambda: paced.waiting_ms, paced.end, shown(url))
+    name = shown(url)
+    return _Input(clocked, lambda: paced.waiting_ms, paced.end, name, recording=name)
 
 
 def _open_pipe(plan: LivePlan, stream: StreamClock, stack: ExitStack) -> _Input:
@@ -270,14 +279,15 @@ def _open_pipe(plan: LivePlan, stream: StreamClock, stack: ExitStack) -> _Input:
     # Not Python's own reader: a thread that waits in it at the very end would abort the program.
     piped = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
     source = open_pipe(piped, rate_hz, options.raw_rate_hz, block_ms=BLOCK_MS, choice=plan.sound)
+    name = "standard input"
     if options.pace:
         stack.callback(source.close)
         paced = PacedSource(source)
         clocked = ClockedSource(paced, stream)
-        return _Input(clocked, lambda: paced.waiting_ms, paced.end, "standard input")
+        return _Input(clocked, lambda: paced.waiting_ms, paced.end, name, recording=name)
     feed = Feed(source, stream=stream)
     stack.callback(feed.close)
-    return _Input(feed, None, feed.end, "standard input")
+    return _Input(feed, None, feed.end, name, recording=name)
 
 
 def _no_echo(plan: LivePlan, found: _Input, output: Device) -> str:
@@ -297,6 +307,16 @@ def _asked(plan: LivePlan) -> str | None:
     """The input, by one of its names: standard input has several."""
     asked = plan.options.input
     return PIPE if asked is not None and descriptor_of(asked) == STDIN else asked
+
+
+def _check_names(options: LiveOptions) -> None:
+    """Raises a `UsageError` for a name that is none."""
+    for option, name, default in (
+        ("--input", options.input, "microphone"),
+        ("--output", options.output, "speaker"),
+    ):
+        if name is not None and not name.strip():
+            raise UsageError(f"{option} is empty.", hint=f"Leave it out for the default {default}.")
 
 
 def _can_be_read_once(asked: str) -> bool:

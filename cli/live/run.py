@@ -37,6 +37,7 @@ from engine.live.listening import Listening
 from engine.live.recorder import Recorder
 from engine.live.speed import judge_speed
 from engine.streams.process_stepper import ProcessStepper
+from engine.text.losses import told_of_losses
 from engine.text.records import as_line, timed
 from engine.whisper.check import OutputCheck
 from engine.whisper.output_asr import OutputAsr, OutputAsrConfig
@@ -218,6 +219,8 @@ class _Run:
         self._lines = ResultLines()
         self._obeyed = 0
         """Signals that were acted on."""
+        self._is_plain = False
+        """Whether everything that happens is said as it happens."""
         self._ending_s: float | None = None
         self._forced = False
         """Whether the engine was stopped in the middle of its work."""
@@ -298,11 +301,18 @@ class _Run:
             )
         if self._lines.lost:
             say(f"s2st: {self._lines.lost} lines were not read from standard output in time.")
+        missing = self._conversation.missing if self._ends.recording else []
+        if missing:
+            told = told_of_losses(missing)
+            say(f"{self._ends.recording}: {told}. The rest was translated.")
         stopped = any(notice.kind == "stopped" for notice in self._notices)
         spoiled = self._recorder is not None and self._recorder.error is not None
+        if self._recorder is not None and self._recorder.error is not None and not self._is_plain:
+            say(f"s2st: The recording ended early: {self._recorder.error.args[0]}")
         if self._signals.number not in (0, signal.SIGINT):
             return 128 + self._signals.number
-        return FAILED if stopped or spoiled or self._forced or self._lines.lost else OK
+        failed = stopped or spoiled or missing or self._forced or self._lines.lost
+        return FAILED if failed else OK
 
     def _obey(self, elapsed_s: float) -> None:
         """Act on signals, on the clock, and on what cannot go on."""
@@ -357,6 +367,7 @@ class _Run:
                 self._stack,
                 keeps=self._recorder.keeps_all if self._recorder is not None else None,
             )
+        self._is_plain = True
         return PlainOutput(self._conversation, self._lines, quiet=options.quiet)
 
     def _act(self, key: Key) -> None:

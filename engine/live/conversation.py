@@ -12,7 +12,8 @@ from typing import Protocol
 from audio_io.clock import WallClock
 from audio_io.cut import CutSource
 from engine.agent import StreamControls, StreamRequest
-from engine.events import Stamped
+from engine.events import AudioLost, Stamped
+from engine.hearing.catch_up import REASON as SKIPPED
 from engine.live.happenings import (
     HappeningQueue,
     Mark,
@@ -31,6 +32,7 @@ from engine.voice import Voice
 from engine.whisper.check import OutputCheck
 
 LOUDEST_PERCENT = 200
+MOST_MISSING = 1000
 
 
 class Loudness(Protocol):
@@ -86,6 +88,8 @@ class Conversation:
         self.marks = 0
         self.heard_s = 0.0
         """Stream time heard so far."""
+        self.missing: list[AudioLost] = []
+        """What the source itself did not have; the first of it, should that be much."""
         self.over = threading.Event()
         self.error: BaseException | None = None
         """What ended the session, if it was an error."""
@@ -140,6 +144,9 @@ class Conversation:
 
     def hear(self, stamped: Stamped) -> None:
         """An event: for whoever looks on, and for the recording."""
+        event, room = stamped.event, MOST_MISSING - len(self.missing)
+        if isinstance(event, AudioLost) and event.reason != SKIPPED and room > 0:
+            self.missing.append(event)
         at_s = self._queue.put(stamped)
         if self._recorder is not None:
             self._recorder.hear(stamped, at_s)
