@@ -236,9 +236,10 @@ class Microphone:
             pass
         self._times.clear()
         self._resampler = StreamResampler(self.sample_rate_hz, self.sample_rate_hz)
-        self._lost_reason = f"the microphone '{self.device.name}' was away"
         self._ended = self._ended or self.device.stopped
-        return self._made(silence(0), time.monotonic(), Boundary.UTTERANCE)
+        closing = self._made(silence(0), time.monotonic(), Boundary.UTTERANCE)
+        self._lost_reason = f"the microphone '{self.device.name}' was away"
+        return closing
 
 
 def _awake_s() -> float:
