@@ -11,6 +11,7 @@ from pathlib import Path
 from audio_io.addresses import SCHEMES, scheme_of, shown
 from audio_io.clock import ClockedSource, RunningClock, StreamClock
 from audio_io.cut import CutSource
+from audio_io.decoding.downmix import Downmix
 from audio_io.device_stream import DeviceLost
 from audio_io.devices import Device, Direction, find_device, list_devices
 from audio_io.echo_guard import EchoGuard
@@ -232,7 +233,9 @@ def _open_input(
 ) -> _Input:
     asked, rate_hz = _asked(plan), _rate(plan)
     if device is not None:
-        microphone = Microphone(device, rate_hz, on_lost, tell, follows=asked is None)
+        mix = Downmix(plan.sound.channel, f"The microphone '{device.name}'").mix
+        follows = asked is None
+        microphone = Microphone(device, rate_hz, on_lost, tell, follows=follows, mix=mix)
         stack.callback(microphone.close)
         return _Input(
             ClockedSource(microphone, stream),
