@@ -36,6 +36,11 @@ class FileBytes:
         """The first few thousand bytes."""
         return self.at(0, _HEAD_BYTES)
 
+    def patient(self) -> "FileBytes":
+        """The same bytes, which may also be asked to go before the beginning: that raises in the
+        file's own method, and FFmpeg asks for it in damaged files."""
+        return PiecesBytes([Piece(self._file, 0, self.size_bytes)])
+
     def at(self, place: int, size_bytes: int) -> bytes:
         """Bytes from somewhere else, without moving."""
         return os.pread(self._file.fileno(), size_bytes, place)
@@ -62,6 +67,9 @@ class PiecesBytes(FileBytes):
         self.read = self._read
         self.seek = self._seek
         self.tell = self._tell
+
+    def patient(self) -> FileBytes:
+        return self
 
     def at(self, place: int, size_bytes: int) -> bytes:
         data = b""
@@ -90,7 +98,9 @@ class PiecesBytes(FileBytes):
 
     def _seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.size_bytes}[whence]
-        self._place = max(0, start + offset)
+        if start + offset < 0:
+            return -1  # FFmpeg takes that for an answer
+        self._place = start + offset
         return self._place
 
     def _tell(self) -> int:

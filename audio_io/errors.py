@@ -1,6 +1,13 @@
 """The errors that are meant for people, and those of sound."""
 
 
+def on_one_line(text: str) -> str:
+    """What files and their names hold may break lines or command a terminal: it is spelt out."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 class S2stError(Exception):
     """Something failed in a way a person can do something about.
 
@@ -14,7 +21,7 @@ class S2stError(Exception):
 
     def __str__(self) -> str:
         message = super().__str__()
-        return f"{message} {self.hint}" if self.hint else message
+        return on_one_line(f"{message} {self.hint}" if self.hint else message)
 
     def __reduce__(self) -> tuple[type["S2stError"], tuple[str, str]]:
         # Errors cross process borders; Exception's own reduction would lose the hint.

@@ -192,12 +192,13 @@ def remove_stale_parts(target: Path) -> None:
         names = [entry.name for entry in entries if entry.name.startswith(stem)]
     for name in names:
         pid, _, suffix = name[len(stem) :].partition(".")
-        if suffix == "part" and pid.isascii() and pid.isdigit() and not _is_alive(int(pid)):
+        if suffix == "part" and pid.isascii() and pid.isdigit() and not is_alive(int(pid)):
             with contextlib.suppress(OSError):
                 (target.parent / name).unlink()
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

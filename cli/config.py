@@ -64,11 +64,8 @@ def load_defaults() -> dict[str, dict[str, Any]]:
             there.
     """
     named = _named_path()
-    if named is not None and not is_there(named):
-        raise UsageError(
-            f"The configuration '{named}' that {VARIABLE} names is not there.",
-            hint=f"`s2st config --init` writes one; unset {VARIABLE} to have none.",
-        )
+    if named is not None:
+        _check_is_there(named)
     settings = _read(config_path())
     defaults = {}
     for name in COMMANDS:
@@ -77,6 +74,19 @@ def load_defaults() -> dict[str, dict[str, Any]]:
             known[key].field: said[key] for known, said in found for key in known if key in said
         }
     return defaults
+
+
+def _check_is_there(named: Path) -> None:
+    try:
+        named.stat()
+    except OSError as error:
+        why = "is not there"
+        if not isinstance(error, FileNotFoundError):
+            why = f"cannot be read: {error.strerror}"
+        raise UsageError(
+            f"The configuration '{named}' that {VARIABLE} names {why}.",
+            hint=f"`s2st config --init` writes one; unset {VARIABLE} to have none.",
+        ) from error
 
 
 def _keys(command: str = "file", *, for_all: bool = False) -> dict[str, Declared]:

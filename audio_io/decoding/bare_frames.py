@@ -45,12 +45,14 @@ class BareFrames:
         skipped = self._skipped_before(packet, bytes(data[:_COMPARED_BYTES]))
         if packet.pts is not None and packet.time_base is not None:
             packet.pts += round(self._skipped_s / packet.time_base)
+        duration_s = float((packet.duration or 0) * (packet.time_base or 0))
         if whole_bytes is None:
             stray = bytes(data)
+            self._skipped_s -= duration_s  # it was counted as if it were a frame
         else:
             self.is_cut = packet.size < whole_bytes
             self._read_bytes += whole_bytes
-            self._read_s += float((packet.duration or 0) * (packet.time_base or 0))
+            self._read_s += duration_s
             stray = bytes(data[whole_bytes:])
         return self._skip(stray) or skipped or self.is_cut
 

@@ -9,6 +9,7 @@ listed below, and may open nothing else: playlists, `concat` scripts and referen
 to another are not followed.
 """
 
+import errno
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
@@ -82,7 +83,13 @@ class LibavDecoder:
         self._data = data
         self._name = name
         try:
-            self._container = _open_container(data)
+            try:
+                self._container = _open_container(data)
+            except OSError as error:
+                if error.errno != errno.EINVAL or not isinstance(data, FileBytes):
+                    raise
+                self._data = data = data.patient()
+                self._container = _open_container(data)
         except (av.FFmpegError, OSError, ValueError) as error:
             self._refuse(error)
         except InterruptedReadError as error:

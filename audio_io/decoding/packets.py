@@ -1,6 +1,6 @@
 """`Packets`: all packets of a container, past whatever damage can be passed."""
 
-import os
+import errno
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from av.container import InputContainer
 from av.packet import Packet
 
 from audio_io.byte_streams import Bytes, FileBytes, InterruptedReadError
+from audio_io.errors import system_said
 
 _MOST_ERRORS_IN_PLACE = 100
 _MOST_ERRORS = 100_000
@@ -77,13 +78,16 @@ class Packets:
                     in_place = 0
                     yield packet, failed
                     failed = False
-            except av.FFmpegError:
-                failed = True
-            except OSError as error:
-                self.system_error = os.strerror(error.errno) if error.errno else str(error)
-                return
             except InterruptedReadError as error:
                 raise error.cause from None
+            except IndexError:
+                failed = True  # a track that was not there at first: PyAV has no place for it
+            except (av.FFmpegError, OSError) as error:
+                # FFmpeg asks for places that no file has: that says nothing of the disk.
+                if not isinstance(error, av.FFmpegError) and error.errno != errno.EINVAL:
+                    self.system_error = system_said(error)
+                    return
+                failed = True
             else:
                 return
             errors += 1

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 SMALLEST_GAP_S = 0.1
 """Time stamps that stray less than this from frame to frame are rounding."""
 _LONGEST_GAP_S = 3600.0
-_LONGEST_GAPS_S = 12 * 3600.0
+_LONGEST_GAPS_S = 6 * 3600.0
 """All gaps of a recording; time stamps that leave out more are none."""
 _RESTART_S = 10.0
 """In a format whose clock may start again, what jumps further has done so: FFmpeg's own limit
@@ -131,10 +131,9 @@ class Stamps:
 
     def _longest_s(self) -> float:
         longest_s = _RESTART_S if self._restarts else _LONGEST_GAP_S
-        longest_s = min(longest_s, _LONGEST_GAPS_S - self._gaps_s)
-        if self.end_s is not None:
-            longest_s = min(longest_s, self.end_s - self.position_s)
-        return longest_s
+        if self.end_s is not None and not self._restarts:
+            longest_s = self.end_s - self.position_s
+        return min(longest_s, _LONGEST_GAPS_S - self._gaps_s)
 
     def _ignored(self, off_s: float) -> None:
         """The clock has started again: what follows follows."""

@@ -39,6 +39,8 @@ from engine.registry.ask import (
 from engine.simuleval.process import ForeignAgentConfig
 
 UNITS = ("word", "char", "spm")
+OF_SCORES = frozenset({"quality", "latency", "bleu_tokenizer", "computation_aware", "asr_model"})
+"""Options that shape scores alone."""
 POLICIES = ("live", "file")
 CALLED = Called("--src", "--tgt", for_text_only="Evaluate it with --task s2tt.")
 SPEAKER = "--speaker"
@@ -219,6 +221,10 @@ def _check(options: EvaluateOptions) -> None:
         raise UsageError(f"The SentencePiece model '{options.spm_model}' does not exist.")
     if options.asr_model == "":
         raise UsageError("--asr-model takes the name or the folder of a model.")
+    if idle := OF_SCORES & options.given if options.no_scoring else frozenset():
+        raise UsageError("--no-scoring scores nothing.", hint=f"Leave out ⟦{min(idle)}⟧.")
+    if options.overwrite and options.output is None:
+        raise UsageError("--overwrite replaces what is in a folder.", hint="Name it with --output.")
     if options.resume and options.output is None:
         raise UsageError("--resume goes on in a folder.", hint="Name it with --output.")
     if options.resume and options.overwrite:

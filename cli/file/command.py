@@ -161,7 +161,8 @@ class FileOptions:
         bool,
         typer.Option(
             "--resume",
-            help="Skip what an earlier run finished from the same input with the same options.",
+            help="Skip what an earlier run finished from the same input with the same options; "
+            "results that you changed stay as they are.",
             rich_help_panel=RUNNING,
         ),
     ] = False

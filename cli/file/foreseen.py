@@ -1,6 +1,7 @@
 """`--dry-run`: what a run would come to, as far as can be seen without listening."""
 
 import os
+import stat
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -87,11 +88,22 @@ def _unreadable(job: Job) -> str:
 
 def _unwritable(folder: Path) -> str:
     """Why results cannot go there; empty where they can."""
-    there = next(each for each in (folder, *folder.absolute().parents) if is_there(each))
-    if is_folder(there) and os.access(there, os.W_OK | os.X_OK):
-        return ""
-    why = "Permission denied" if is_folder(there) else "Not a directory"
-    return f"The output folder '{folder}' cannot be written to ({why})."
+    why = ""
+    for each in (folder, *folder.absolute().parents):
+        try:
+            is_ours = stat.S_ISDIR(each.stat().st_mode) and os.access(each, os.W_OK | os.X_OK)
+        except FileNotFoundError:
+            if each.is_symlink():
+                why = "it leads nowhere"
+                break
+            continue  # it will be made
+        except OSError as error:
+            why = error.strerror or str(error)
+            break
+        if not is_ours:
+            why = "Permission denied" if is_folder(each) else "Not a directory"
+        break
+    return f"The output folder '{folder}' cannot be written to ({why})." if why else ""
 
 
 def _record(foreseen: Foreseen, outputs: Sequence[str]) -> dict[str, object]:

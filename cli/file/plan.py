@@ -70,6 +70,9 @@ def assemble(options: FileOptions) -> Assembled:
     for spec in used.values():
         options.engine_options.refuse_what_means_nothing(spec)
         options.engine_options.check_device(spec, options.ray)
+    about_speech = {"timeline", "mix_original_db"} & options.given if plan.timeline else set()
+    if about_speech and not any(form == WAV for job in jobs for _, form in job.outputs(plan)):
+        raise UsageError(f"⟦{min(about_speech)}⟧ is about speech, and nothing is spoken here.")
     notes += [note for asked in planner.asked for note in asked.notes]
     notes += options.engine_options.notes
     notices = [spec.notice for spec in used.values() if spec.notice]

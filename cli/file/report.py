@@ -89,12 +89,13 @@ class Reporter:
             self.warn(f"{label}: no speech was found in {outcome.heard_s:.1f} s of sound.")
         self.note(f"{label}: {self._summary(job, outcome)}")
         heard_s, elapsed_s = round(outcome.heard_s, 3), round(outcome.elapsed_s, 3)
-        self._record(job, "file_done", {"heard_s": heard_s, "elapsed_s": elapsed_s})
+        kept = {"kept": [path.name for path in outcome.kept]} if outcome.kept else {}
+        self._record(job, "file_done", {"heard_s": heard_s, "elapsed_s": elapsed_s} | kept)
 
     def finished_before(self, job: Job, changed: Sequence[str]) -> None:
         """An earlier run made its outputs, some of which somebody changed since."""
         self.note(f"{job.input.label}: {in_words(changed)}")
-        self._record(job, "file_finished_before", {})
+        self._record(job, "file_finished_before", {"kept": list(changed)} if changed else {})
 
     def failed(self, job: Job, error: BaseException) -> None:
         self._end(job)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_io.errors import OutputError, UsageError
-from audio_io.paths import really
+from audio_io.paths import is_folder, is_there, really
 from engine.evaluation import summary
 from engine.evaluation.journal import NAME, ResultJournal
 from engine.metrics.result import Item
@@ -32,7 +32,7 @@ def claimed(folder: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def made(folder: Path) -> Iterator[None]:
     """The folder exists; if it did not before, and stays empty, it goes again."""
-    existed = folder.exists()
+    existed = is_there(folder)
     make_folder(folder)
     try:
         yield
@@ -88,7 +88,7 @@ def make_folder(folder: Path) -> None:
 def check_free(folder: Path, settings: Sequence[str], items: Sequence[Item]) -> None:
     """Nothing but an evaluation may lie here, and no recording where speech is written. The runs
     of a sweep lie in one folder, with the report of all."""
-    found = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    found = sorted(path.name for path in folder.iterdir()) if is_folder(folder) else []
     allowed = {*OWN, *settings}
     is_run = NAME in found
     strangers = [name for name in found if name not in allowed]

@@ -201,7 +201,7 @@ def check_comparable(first: Sequence[ItemResult], second: Sequence[ItemResult]) 
             )
         if one.reference != other.reference:
             raise UsageError(
-                f"The two runs compare '{one.id}' with other references: {_begins(one)} in A, "
-                f"{_begins(other)} in B.",
+                "The two runs are not over the same items: the reference of "
+                f"'{one.id}' is {_begins(one)} in A and {_begins(other)} in B.",
                 hint="Compare runs of one task over the same test set.",
             )

@@ -17,7 +17,7 @@ from typing import Any
 
 from audio_io.errors import OutputError, UsageError
 from audio_io.paths import expanded, is_file, is_folder, is_there, own_folder
-from audio_io.whole_file import WholeFile
+from audio_io.whole_file import WholeFile, is_alive
 from engine.errors import EngineError
 from engine.models import downloads
 from engine.models.downloads import Patience, RemoteFile, only_one, sha256_of
@@ -313,7 +313,10 @@ def _checked(file: Path, progress: OnProgress) -> str:
         step = replace(step, done_bytes=step.done_bytes + count)
         progress(step)
 
-    return sha256_of(file, report)
+    try:
+        return sha256_of(file, report)
+    except OSError as error:
+        raise EngineError(f"'{file}' cannot be read: {error.strerror}.") from error
 
 
 def _of_format(folder: Path) -> ModelSpec:
@@ -381,18 +384,8 @@ def _remove_stale(target: Path) -> None:
     """Remove what killed processes left half made of a folder."""
     for stale in target.parent.glob(f".{target.name}.*.part"):
         pid = stale.name.removeprefix(f".{target.name}.").removesuffix(".part")
-        if pid.isdigit() and not _is_alive(int(pid)):
+        if pid.isdigit() and not is_alive(int(pid)):
             shutil.rmtree(stale, ignore_errors=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True  # someone else's process; or a number that was never a process's
-    return True
 
 
 def _size_bytes(folder: Path) -> int:

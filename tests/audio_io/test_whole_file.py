@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from audio_io.errors import OutputError
+from audio_io.errors import OutputError, on_one_line
 from audio_io.whole_file import WholeFile, remove_own_part
 from tests.audio_io.sounds import without_rights
 
@@ -192,7 +192,7 @@ def test_what_cannot_be_written_is_said_at_once(tmp_path: Path, path: str, said:
     with pytest.raises(OutputError) as error:
         WholeFile(tmp_path / path)
     assert said in str(error.value)
-    assert path.rsplit("/", maxsplit=1)[-1] in str(error.value)
+    assert on_one_line(path.rsplit("/", maxsplit=1)[-1]) in str(error.value)
     assert names(tmp_path) == before
 
 

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from audio_io.chunk import AudioChunk, Samples
-from audio_io.errors import SoundFileError
+from audio_io.errors import SoundFileError, on_one_line
 from audio_io.ports import AudioSource
 from audio_io.recordings.recording import Recording, open_recording
 from tests.audio_io.sounds import (
@@ -209,7 +209,7 @@ def test_what_cannot_be_read_is_said_at_once(tmp_path: Path) -> None:
         with pytest.raises(SoundFileError) as error:
             open_recording(tmp_path / name, 16_000)
         assert said in str(error.value)
-        assert name in str(error.value)
+        assert on_one_line(name) in str(error.value)
         assert "\n" not in str(error.value)
 
 

@@ -218,7 +218,7 @@ def test_runs_over_other_references_are_told_apart(tmp_path: Path) -> None:
         assert inside("evaluate", "--data-file", manifest, *COUNT, "-o", folders[-1]).code == 0
     ran = inside("evaluate", "--compare", *folders)
     assert ran.code == 2
-    assert "compare 'same' with other references: 'uno' in A, 'one' in B." in ran.err
+    assert "the reference of 'same' is 'uno' in A and 'one' in B." in ran.err
 
 
 def test_a_killed_workers_items_run_again(once: Path, tmp_path: Path) -> None:
@@ -480,6 +480,11 @@ BAD = [
     (["--source", "list.txt", "--target", "last.txt"], "last.txt, line 2: the reference is empty"),
     (["--source", "gap.txt"], "gap.txt, line 2 is empty"),
     (["--source", "far.txt"], "line 1: the recording 'far.wav' is not there. Paths start where"),
+    (["--data-file", "good.tsv", "--overwrite"], "--overwrite replaces what is in a folder"),
+    (
+        ["--data-file", "good.tsv", "--no-scoring", "--latency-metrics", "AL"],
+        "--no-scoring scores nothing. Leave out --latency-metrics.",
+    ),
     (["--data-file", "good.tsv", "--asr-model", "tiny"], "--asr-model is for ASR_BLEU"),
     (
         ["--data-file", "good.tsv", "--engine", "cascade", "--device", "cpu"],

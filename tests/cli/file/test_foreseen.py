@@ -55,6 +55,8 @@ CASES: dict[str, tuple[Callable[[Path], None], str, int, list[str]]] = {
     "a recording is missing": (a_bad_recording, "0.wav gone.wav", 1, ["to do", "fails"]),
     "a row is refused": (a_row_in_french, "m.tsv", 1, ["to do", "refused"]),
     "there is no such folder": (a_file_for_a_folder, "0.wav -o out/below", 1, ["fails"]),
+    "the folder is a loop": (a_bad_recording, "0.wav -o loop.wav/below", 1, ["fails"]),
+    "no folder is called so": (a_bad_recording, f"0.wav -o {'x' * 300}", 1, ["fails"]),
 }
 
 

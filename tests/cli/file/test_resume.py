@@ -203,6 +203,12 @@ def test_what_a_person_corrected_is_kept_and_that_is_said(folder: Path) -> None:
     assert (again.code, again.complaints) == (0, [])
     assert "in/b.wav: finished before; b.spa.srt was changed since, and kept" in again.err
     words = ("--tgt", "spa", "--format", "txt,srt,vtt")
+    told = inside("file", "in", "-o", "out", *WORDS, "--resume", "--json").out
+    assert [json.loads(line).get("kept") for line in told.splitlines()] == [
+        None,
+        ["b.spa.srt"],
+        None,
+    ]
     more = inside("file", "in", "-o", "out", *words, "--resume")
     assert more.code == 0, more.err
     assert "b.wav: out/b.spa.srt was changed since s2st wrote it, and is kept as it is." in more.err
