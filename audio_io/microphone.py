@@ -26,7 +26,7 @@ AGES = 50
 """How old sound is when it arrives is taken from so many blocks that were not late: one block's is
 uneven."""
 TELL_EVERY_S = 10.0
-QUIET, QUIET_S = 0.005, 15.0
+QUIET, QUIET_S = 0.005, 10.0
 """What is never louder than -46 dB for so long is told of."""
 PLACES = {
     "front-left": "FL",
@@ -125,7 +125,7 @@ class Microphone:
     @property
     def dropped_samples(self) -> int:
         """Samples for which the ring had no room."""
-        return self._ring.dropped_samples
+        return self._ring.dropped_samples // self._channels
 
     def end(self) -> None:
         """The source ends after what was captured by now. From any thread."""
