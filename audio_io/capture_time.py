@@ -25,7 +25,7 @@ UNDECIDED_S = 3.0
 """After so long what is held is decided anyhow."""
 LEAST_LOSS_S = 0.25
 """Less is not called missing: a sound server that begins anew may keep that much more ready."""
-WINDOW_S = 10
+WINDOW_S = 30
 """The clock is read off the blocks that came soonest of so long, so that a sound card whose own
 clock is not quite ours is followed."""
 

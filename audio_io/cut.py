@@ -22,6 +22,11 @@ class CutSource:
     def duration_s(self) -> float | None:
         return self._source.duration_s
 
+    @property
+    def end_s(self) -> float:
+        """Stream time just after the chunk handed on last, in seconds."""
+        return self._end_sample / self.sample_rate_hz
+
     def cut(self) -> None:
         """What is heard now ends after the next chunk. From any thread."""
         self._cut = True

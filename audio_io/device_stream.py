@@ -13,7 +13,8 @@ from typing import Any
 from audio_io.devices import Device, Direction
 from audio_io.errors import DeviceError
 from audio_io.portaudio import quiet_libraries, sounddevice
-from audio_io.server_place import ServerPlace
+from audio_io.pulse_recording import PulseRecording
+from audio_io.sound_server import ServerPlace
 
 BLOCK_MS = 20
 LATENCY_S = 0.1
@@ -28,6 +29,8 @@ DROWSY_S = 0.5
 START_S = 5.0
 """How long after it was opened a device may stall. A remapped source takes two seconds to its first
 block, and a null sink pauses for more than one."""
+STEREO = ("front-left", "front-right")
+"""Two places that mean the same to everybody."""
 CLOSE_S = 2.0
 """How long closing may take."""
 
@@ -47,7 +50,8 @@ class DeviceNotice:
     """Something happened to a device."""
 
     kind: str
-    """`lost`, `back`, `moved`, `silent`, `sounding`, `asleep`, `awake`, `overrun` or `stopped`."""
+    """`lost`, `back`, `moved`, `silent`, `sounding`, `quiet`, `asleep`, `awake`, `overrun` or
+    `stopped`."""
     direction: Direction
     text: str
     """One sentence for people."""
@@ -67,10 +71,12 @@ class DeviceStream:
         callback: Callable[..., None],
         *,
         follows: bool = False,
+        all_channels: bool = False,
     ) -> None:
         """`follows` says that whoever moves the stream to another device of the server is right;
-        otherwise it belongs where it was opened. Raises `DeviceError` when the device cannot be
-        opened."""
+        otherwise it belongs where it was opened. `all_channels`: a microphone's are taken as they
+        are, where that works. Raises `DeviceError` when the device cannot be opened."""
+        self._all_channels = all_channels and direction is Direction.INPUT
         self.device = device
         self.direction = direction
         self._callback = callback
@@ -82,7 +88,12 @@ class DeviceStream:
         """How long it has been seen not to call back."""
         self.is_asleep = False
         """Whether the sound server has suspended the device, which comes back by itself."""
-        self.place = ServerPlace(device, direction, follows=follows)
+        self.place = ServerPlace(
+            device.name,
+            device.server_name,
+            inward=direction is Direction.INPUT,
+            follows=follows,
+        )
         rates = [wanted_hz, device.rate_hz] if device.resamples else [device.rate_hz, wanted_hz]
         self.rate_hz, self.channels, self._stream = self._open([*rates, 48_000, 44_100])
         self.block_samples: int = self._stream.blocksize
@@ -97,7 +108,8 @@ class DeviceStream:
             raise refused(self.device, self.direction, error) from error
         self._opened_at_s = self._looked_at_s = time.monotonic()
         try:
-            self.place.settle()
+            if self.device.resamples:
+                self.place.settle()
         except DeviceError:
             self.close()
             raise
@@ -147,9 +159,24 @@ class DeviceStream:
         inward = self.direction is Direction.INPUT
         most = self.device.input_channels if inward else self.device.output_channels
         kind = package.InputStream if inward else package.OutputStream
+        counts = dict.fromkeys((1, min(2, most), most))
+        if self._all_channels and most > 1:
+            if self.device.channel_names == STEREO or not self.device.resamples:
+                counts = dict.fromkeys((most, *counts))
+            elif self.device.channel_names:
+                recording = PulseRecording.open(
+                    self.device.server_name,
+                    self.device.channel_names,
+                    rates[0],
+                    rates[0] * BLOCK_MS // 1000,
+                    self._callback,
+                    self._note_end,
+                )
+                if recording is not None:
+                    return rates[0], most, recording
         refusal: Exception | None = None
         for rate_hz in dict.fromkeys(rates):
-            for channels in dict.fromkeys((1, min(2, most), most)):
+            for channels in counts:
                 try:
                     with quiet_libraries(), _server_device(self.device, self.direction):
                         stream = kind(

@@ -33,6 +33,8 @@ class Device:
     """PortAudio's number of the device to open."""
     server_name: str = ""
     """The source or sink to ask the server for; empty for PortAudio's own devices."""
+    channel_names: tuple[str, ...] = ()
+    """The server's, of a source: where each of its channels stands."""
     resamples: bool = False
     """Whether any rate may be asked of it."""
     default_input: bool = False
@@ -167,6 +169,7 @@ def _with_server(devices: list[Device]) -> list[Device]:
                     item.rate_hz,
                     port,
                     server_name=item.name,
+                    channel_names=item.channel_names if inward else (),
                     resamples=True,
                     default_input=inward and item.is_default,
                     default_output=not inward and item.is_default,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from audio_io.chunk import AudioChunk, Boundary, silence
+from audio_io.clock import StreamClock
 from audio_io.ports import AudioSource
-from audio_io.stream_clock import StreamClock
 
 CLOSE_S = 0.2
 

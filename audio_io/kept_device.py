@@ -28,8 +28,11 @@ class KeptDevice:
         tell: Tell,
         *,
         follows: bool = False,
+        all_channels: bool = False,
     ) -> None:
-        """`follows`: nobody asked for this very device, so the server may move us."""
+        """`follows`: nobody asked for this very device, so the server may move us. `all_channels`:
+        a microphone's are taken as they are, not mixed by the server."""
+        self._all_channels = all_channels
         self._follows = follows
         self._device = device
         self._direction = direction
@@ -77,6 +80,7 @@ class KeptDevice:
             self._wanted_hz,
             self._callback,
             follows=self._follows,
+            all_channels=self._all_channels,
         )
         prepare(stream)
         self.stream = stream
@@ -167,11 +171,18 @@ class KeptDevice:
 
     def _next(self) -> Device | None:
         if self._gone is not None:
+            if self._gone.place.name is None:
+                return self._device
             found = self._gone.place.found_again(self._gone_at_s)
             if found is not None:
-                return found
+                return replace(
+                    self._device,
+                    name=found.title,
+                    server_name=found.name,
+                    channel_names=found.channel_names,
+                )
         if self._on_lost is not DeviceLost.DEFAULT:
             return None
-        found = find_device(list_devices(), None, self._direction)
+        default = find_device(list_devices(), None, self._direction)
         # What our own speaker plays must never be taken for somebody's speech.
-        return None if found.is_monitor else found
+        return None if default.is_monitor else default

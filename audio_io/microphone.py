@@ -2,7 +2,8 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,31 @@ from audio_io.capture_time import CaptureTime
 from audio_io.chunk import AudioChunk, Boundary, Samples, silence
 from audio_io.device_stream import BLOCK_MS, LATENCY_S, DeviceLost, DeviceStream
 from audio_io.devices import Device, Direction
+from audio_io.errors import S2stError
 from audio_io.kept_device import KeptDevice, Tell
 from audio_io.resample import StreamResampler
 from audio_io.ring import Block, BlockRing
 
 RING_S = 60
-"""How long the engine may be busy before sound is lost in the ring."""
+"""How long the engine may be busy before sound is lost in the ring; a third of it where that holds
+many channels."""
 MOST_AT_ONCE = 5
 """Blocks in one chunk."""
 AGES = 50
-"""How old sound is when it arrives is taken from so many blocks: one block's is uneven."""
+"""How old sound is when it arrives is taken from so many blocks that were not late: one block's is
+uneven."""
 TELL_EVERY_S = 10.0
+QUIET, QUIET_S = 0.005, 10.0
+"""What is never louder than -46 dB for so long is told of."""
+PLACES = {
+    "front-left": "FL",
+    "front-right": "FR",
+    "front-center": "FC",
+    "lfe": "LFE",
+}
+"""The server's names, as files have them."""
+Mix = Callable[[Samples, int, Sequence[str]], Samples]
+"""Makes one channel of several, shape (channels, samples), at a rate and from their places."""
 MUTED_S = 3.0
 """Exact zeros for this long come from no microphone that hears."""
 
@@ -43,9 +58,12 @@ class Microphone:
         tell: Tell,
         *,
         follows: bool = False,
+        mix: Mix | None = None,
     ) -> None:
         """Opens the device; raises `DeviceError` if that fails. `tell` hears what happens to it,
-        on the thread that iterates. `follows`: the sound server may connect another one to us."""
+        on the thread that iterates. `follows`: the sound server may connect another one to us.
+        `mix` makes one channel of all; what it raises for a channel that is not there passes
+        through. Without it the server mixes, or the first channel is heard."""
         self.sample_rate_hz = sample_rate_hz
         self._ring = BlockRing(0, 0)
         self._frames = 0
@@ -79,8 +97,23 @@ class Microphone:
             on_lost,
             tell,
             follows=follows,
+            all_channels=mix is not None,
         )
+        self._mix = mix
+        self._channels = 1
+        self._places: list[str] = []
+        """Where the channels stand."""
+        self._loudest = 0.0
+        """Root mean square of the loudest block so far."""
+        self._quiet_s = 0.0
+        """How much was heard of which all was very quiet; negative once that is told."""
         self.device.open(self._prepare)
+        if mix is not None:
+            try:
+                mix(np.zeros((self._channels, 1), np.float32), sample_rate_hz, self._places)
+            except S2stError:
+                self.device.close()
+                raise
 
     duration_s = None
 
@@ -92,7 +125,7 @@ class Microphone:
     @property
     def dropped_samples(self) -> int:
         """Samples for which the ring had no room."""
-        return self._ring.dropped_samples
+        return self._ring.dropped_samples // self._channels
 
     def end(self) -> None:
         """The source ends after what was captured by now. From any thread."""
@@ -132,12 +165,18 @@ class Microphone:
         # The last sample of the block is as old as the device says, but for nonsense.
         age_s = times.currentTime - times.inputBufferAdcTime - BLOCK_MS / 1000
         age_us = round(min(max(age_s, 0.0), LATENCY_S) * 1e6)
-        self._ring.try_write(indata[:, 0], self._frames, _awake_s(), age_us)
+        samples = indata.reshape(-1) if self._channels > 1 else indata[:, 0]
+        self._ring.try_write(samples, self._frames, _awake_s(), age_us)
         self._frames += frames
 
     def _prepare(self, stream: DeviceStream) -> None:
-        if stream.block_samples != self._ring.block_samples:
-            self._ring = BlockRing(RING_S * 1000 // BLOCK_MS, stream.block_samples)
+        self._channels = stream.channels if self._mix is not None else 1
+        names = stream.device.channel_names
+        self._places = [PLACES.get(name, name) for name in names[: self._channels]]
+        size = stream.block_samples * self._channels
+        if size != self._ring.block_samples:
+            slots = RING_S * 1000 // BLOCK_MS // min(self._channels, 3)
+            self._ring = BlockRing(slots, size)
         self._resampler = StreamResampler(stream.rate_hz, self.sample_rate_hz)
         self._rate_hz = stream.rate_hz
         self._times = CaptureTime(stream.rate_hz)
@@ -162,7 +201,7 @@ class Microphone:
             read = self._ring.read()
             if read is None:
                 break
-            self._times.put(read)
+            self._times.put(self._mono(read))
         if ends:
             self._times.decide()
         made: list[Samples] = []
@@ -177,12 +216,20 @@ class Microphone:
             self._next_frame = block.first_sample + len(block.samples)
             self._heard_at_s = self._times.captured_at_s(self._next_frame)
             made.append(self._resampler.process(block.samples))
-            self._ages_s.append(block.mark / 1e6)
+            if block.at_s - self._heard_at_s < BLOCK_MS / 1000 or not self._ages_s:
+                self._ages_s.append(block.mark / 1e6)
             self._watch_zeros(block)
+            self._watch_level(block)
         if not made or self._heard_at_s is None:
             return None
         ago_s = _awake_s() - self._heard_at_s + float(np.median(self._ages_s))
         return self._made(np.concatenate(made), time.monotonic() - ago_s, Boundary.NONE)
+
+    def _mono(self, block: Block) -> Block:
+        if self._mix is None or self._channels == 1:
+            return block
+        channels = block.samples.reshape(-1, self._channels).T
+        return replace(block, samples=self._mix(channels, self._rate_hz, self._places))
 
     def _missing_s(self, block: Block, missing_s: float) -> float:
         """How much is missing before a block, and why: that is kept for the next chunk."""
@@ -228,15 +275,32 @@ class Microphone:
             text = f"The microphone '{name}' gives only zeros: muted, or permission refused."
             self.device.say("silent", text)
 
+    def _watch_level(self, block: Block) -> None:
+        """Somebody may speak into it, and be too far away, or not turned up."""
+        if self._quiet_s < 0 or not block.samples.any():
+            return
+        power = float(np.mean(np.square(block.samples, dtype=np.float64)))
+        self._loudest = max(self._loudest, power**0.5)
+        self._quiet_s += BLOCK_MS / 1000
+        if self._loudest > QUIET:
+            self._quiet_s = -1.0
+        elif self._quiet_s > QUIET_S:
+            self._quiet_s = -1.0
+            level_db = 20 * np.log10(self._loudest)
+            text = f"The microphone '{self.device.name}' is very quiet: at most {level_db:.0f} dB. "
+            text += "If somebody speaks, turn it up, or choose another channel with ⟦channel⟧."
+            self.device.say("quiet", text)
+
     def _close_at_loss(self) -> AudioChunk:
         """What was open ends here; nothing captured since is heard."""
         while self._ring.read() is not None:
             pass
         self._times.clear()
         self._resampler = StreamResampler(self.sample_rate_hz, self.sample_rate_hz)
-        self._lost_reason = f"the microphone '{self.device.name}' was away"
         self._ended = self._ended or self.device.stopped
-        return self._made(silence(0), time.monotonic(), Boundary.UTTERANCE)
+        closing = self._made(silence(0), time.monotonic(), Boundary.UTTERANCE)
+        self._lost_reason = f"the microphone '{self.device.name}' was away"
+        return closing
 
 
 def _awake_s() -> float:

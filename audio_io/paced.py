@@ -53,7 +53,15 @@ class PacedSource:
     def __iter__(self) -> Iterator[AudioChunk]:
         self._started_at_s = self._now_s()
         last: AudioChunk | None = None
-        for chunk in self._source:
+        chunks = iter(self._source)
+        while True:
+            asked_at_s = self._now_s()
+            chunk = next(chunks, None)
+            if chunk is None:
+                break
+            # A pipe that stalls puts off all that follows; whoever takes late does not.
+            late_s = self._now_s() - max(asked_at_s, self._started_at_s + chunk.end_s)
+            self._started_at_s += max(0.0, late_s)
             due_at_s = self._started_at_s + chunk.end_s
             while self._ends_at_s is None and (wait_s := due_at_s - self._now_s()) > 0:
                 self._sleep(min(wait_s, 0.1))  # no longer: `end` may be called

@@ -12,7 +12,7 @@ import numpy as np
 
 from audio_io.chunk import Samples, silence
 from audio_io.resample import StreamResampler
-from audio_io.ring import BlockRing
+from audio_io.ring import Block, BlockRing
 
 KEPT_S = 4.0
 """How far back the played signal can be asked for."""
@@ -21,12 +21,15 @@ KEPT_BLOCKS = 2000
 SMOOTHED_BLOCKS = 50
 """The device's clock is read off this many blocks: one block's time jumps by as much as it lasts.
 """
+STOOD_S = 0.1
+"""A block that is heard so much later than the ones before it say comes after a standstill."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Played:
     first_frame: int
-    """The device's own count, silence included, since the stream was opened."""
+    """The device's own count, silence included, since the stream was opened; and what it would have
+    played while it stood still, as when our process was held."""
     first_sample: int
     """How much speech had been taken before."""
     samples: int
@@ -38,8 +41,9 @@ class Playback:
 
     def __init__(self, played: BlockRing, rate_hz: int, heard_hz: int) -> None:
         """`played` brings the blocks as they left, with the clock time at which each is heard and
-        as mark and count how much speech had been taken before and how much of it is speech. The
-        signal is kept at `heard_hz`, the microphone's rate."""
+        as mark and count how much speech had been taken before and how much of it is speech; a
+        count of -1 says that it is silent, and nobody knows when it is heard. The signal is kept at
+        `heard_hz`, the microphone's rate."""
         self._played = played
         self._rate_hz = rate_hz
         self._heard_hz = heard_hz
@@ -51,6 +55,10 @@ class Playback:
         self._resampler = StreamResampler(rate_hz, heard_hz)
         self._signal = silence(round(KEPT_S * heard_hz))
         self._next_frame = 0
+        self._begins_anew = False
+        """Whether the device began, or ran dry, before the next block."""
+        self._stood_frames = 0
+        """What the device would have played while it stood still."""
         self._signal_end = 0
         """How much signal there has been, at `heard_hz`."""
 
@@ -94,17 +102,37 @@ class Playback:
 
     def _update(self) -> None:
         while (block := self._played.read()) is not None:
-            self._bridge(block.first_sample)
-            self._blocks.append(_Played(block.first_sample, block.mark, block.count))
-            self._offsets_s.append(block.at_s - block.first_sample / self._rate_hz)
-            self._keep(self._resampler.process(block.samples))
-            self._next_frame = block.first_sample + len(block.samples)
-        if self._offsets_s:
+            if block.count < 0:
+                self._begins_anew = True
+                continue
+            offset_s = self._offset_s(block)
+            stood_s = 0.0 if self._started_at_s is None else offset_s - self._started_at_s
+            if stood_s > (0.0 if self._begins_anew else STOOD_S):
+                self._stood_frames += round(stood_s * self._rate_hz)
+                offset_s = self._offset_s(block)
+            if self._begins_anew:
+                self._offsets_s.clear()
+                self._begins_anew = False
+            frame = block.first_sample + self._stood_frames
+            self._bridge(frame)
+            self._blocks.append(_Played(frame, block.mark, block.count))
+            self._offsets_s.append(offset_s)
             self._started_at_s = float(np.median(self._offsets_s))
+            self._keep(self._resampler.process(block.samples))
+            self._next_frame = frame + len(block.samples)
+
+    def _offset_s(self, block: Block) -> float:
+        """Clock time of frame 0, as one block has it."""
+        return block.at_s - (block.first_sample + self._stood_frames) / self._rate_hz
 
     def _bridge(self, first_frame: int) -> None:
         """Zeros for blocks of which nobody told, so that what follows is in its place."""
         missing = first_frame - self._next_frame
+        if missing > KEPT_S * self._rate_hz:  # nothing is left of what was before
+            self._signal[:] = 0.0
+            self._resampler = StreamResampler(self._rate_hz, self._heard_hz)
+            self._signal_end = round(first_frame * self._heard_hz / self._rate_hz)
+            return
         while missing > 0:
             block = min(missing, self._rate_hz)
             self._keep(self._resampler.process(silence(block)))

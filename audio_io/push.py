@@ -1,5 +1,6 @@
 """`PushSource` and `PacedSink`: sound that others bring and fetch, as through a socket."""
 
+import math
 import threading
 import time
 from collections import deque
@@ -166,6 +167,12 @@ class PacedSink:
         self._drops = 0
         """How often what waits was dropped."""
         self._dropped_samples = 0
+        self._latest_s = math.inf
+        """Clock time by which the clause that is written must be heard."""
+        self._begins = self._refuses = False
+        """Whether none of it was handed on yet; whether none will be."""
+        self._refused = -1
+        """Position of the newest clause that came too late."""
         self._is_open = True
 
     @property
@@ -186,6 +193,14 @@ class PacedSink:
             if piece is None:
                 return
             self._send(piece)
+
+    def begin(self, latest_s: float) -> None:
+        """What is written next is a clause, which is sent only if it is heard by a clock time."""
+        self._latest_s, self._begins, self._refuses = latest_s, True, False
+
+    def has_refused(self, position: int) -> bool:
+        """Whether the clause that began there came too late, and was not sent."""
+        return self._refused == position
 
     def close(self) -> None:
         self._is_open = False
@@ -247,8 +262,18 @@ class PacedSink:
                 now_s = self._clock.now_s()
                 early_s = self._free_at_s - now_s - self._lead_s
                 if early_s < SOON_S:
+                    if self._is_refused(now_s):
+                        return None
                     return self._noted(samples, now_s)
             self._sleep(min(early_s, NAP_S))
+
+    def _is_refused(self, now_s: float) -> bool:
+        """Whether what is written now belongs to a clause that comes too late. Held."""
+        if self._begins:
+            self._begins = False
+            if max(now_s, self._free_at_s) + self._delay_s > self._latest_s:
+                self._refused, self._refuses = self._position, True
+        return self._refuses
 
     def _noted(self, samples: Samples, now_s: float) -> AudioChunk:
         """The piece, with its place in time kept. Held."""

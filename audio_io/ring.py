@@ -116,9 +116,10 @@ class SampleRing:
         self._read += taken
         return taken
 
-    def skip(self) -> None:
-        """Have the reader pass over all that waits now. From any thread."""
-        self._skip_to = self._written
+    def skip(self, written: int | None = None) -> None:
+        """Have the reader pass over all that waits now, or that waited when so much was `written`.
+        From any thread."""
+        self._skip_to = self._written if written is None else written
 
     @property
     def written(self) -> int:
@@ -131,5 +132,49 @@ class SampleRing:
         return self._read
 
     @property
+    def next_position(self) -> int:
+        """Which sample is read next, counted as they were written."""
+        return max(self._read, self._skip_to)
+
+    @property
     def waiting(self) -> int:
-        return self._written - max(self._read, self._skip_to)
+        return self._written - self.next_position
+
+
+class StartGate:
+    """The last place before the card, where a clause that comes too late is stopped.
+
+    Between the thread that writes clauses into a ring and the callback that empties it: however
+    long either of them was kept from working, what the callback lets pass is in time.
+    """
+
+    def __init__(self) -> None:
+        self._clause = (-1, 0.0)
+        """Position of the first sample of the clause that is being written, and the clock time by
+        which it must be heard. Set by the writer alone."""
+        self._judged = -1
+        """The same position, once that is decided. Set by the callback alone, as is the next."""
+        self._refused = -1
+
+    def begin(self, position: int, latest_s: float) -> None:
+        """What is written from that position on is a clause. For the writer."""
+        self._clause = (position, latest_s)
+
+    def has_refused(self, position: int) -> bool:
+        """Whether the clause that began there came too late; none of it is played. The newest is
+        remembered. For the writer."""
+        return self._refused == position
+
+    def judge(self, ring: SampleRing, frames: int, heard_at_s: float, rate_hz: int) -> None:
+        """Before so many frames are read, the first of which is heard then. For the callback."""
+        written = ring.written  # first: what is written later may be of another clause
+        position, latest_s = self._clause
+        if self._judged == self._refused >= 0:  # all up to the next clause goes with it
+            ring.skip(written if position == self._judged else position)
+        ahead = position - ring.next_position
+        if position == self._judged or ahead >= frames:
+            return
+        if heard_at_s + max(0, ahead) / rate_hz > latest_s:
+            self._refused = position
+            ring.skip(written)
+        self._judged = position

@@ -8,15 +8,22 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from audio_io.errors import DeviceError
 
 logger = logging.getLogger(__name__)
 
 MONITOR = ".monitor"
 """How the name of a source ends that hears what a speaker plays."""
 
+SETTLE_S = 1.0
+"""How long the server may take to put a new stream where it belongs."""
+KNOWN_S = 3.0
+"""What came no longer than this before a device was lost may be that device under another name."""
 
 Answer = TypeVar("Answer")
 
@@ -32,6 +39,8 @@ class ServerDevice:
     is_default: bool
     is_muted: bool = False
     """Or turned down to nothing."""
+    channel_names: tuple[str, ...] = ()
+    """Where each stands: `front-left`, `aux0`."""
     address: str = ""
     """Of a Bluetooth device, whichever profile it has; empty for others."""
 
@@ -120,6 +129,7 @@ class SoundServer:
                     item.sample_spec.rate,
                     item.name == default,
                     bool(item.mute) or item.volume.value_flat == 0.0,
+                    tuple(item.channel_list),
                     _address(item.proplist),
                 )
                 for item in getattr(pulse, f"{kind}_list")()
@@ -225,3 +235,124 @@ class Watch:
 def _suspended(pulse: Any) -> frozenset[str]:
     there = [*pulse.source_list(), *pulse.sink_list()]
     return frozenset(item.name for item in there if item.state == "suspended")
+
+
+class ServerPlace:
+    """One stream of this process at the sound server. Belongs to one thread."""
+
+    def __init__(self, title: str, wanted: str, *, inward: bool, follows: bool) -> None:
+        """`wanted` is the server's name of what was asked for, `title` that for people. `follows`
+        says that whoever moves the stream to another device of the server is right; otherwise it
+        belongs where it was opened."""
+        self._title = title
+        self._wanted = wanted
+        self._inward = inward
+        self._follows = follows
+        self._server = SoundServer()
+        self._watch: Watch | None = None
+        self._item: ServerDevice | None = None
+        """What we are connected to, as it was seen last."""
+        self._known: dict[str, float] = {}
+        """Names of all there is beside it, and when each was first seen."""
+        self.name: str | None = None
+        """The server's source or sink the stream belongs to; None without a server."""
+        self.moved_to = ""
+        """Where somebody moved the stream; whoever tells of it empties this."""
+        self.is_muted = False
+        """Whether somebody muted it at the server, or turned it down to nothing."""
+
+    def settle(self) -> None:
+        """Learn where the server has put us, ask for the right place if it is another, and watch
+        from now on. Does nothing without a server.
+
+        Raises:
+            DeviceError: the server does not connect us to it.
+        """
+        if not self._server.connect():
+            return
+        deadline_s = time.monotonic() + SETTLE_S
+        wanted = self._wanted
+        while time.monotonic() < deadline_s:
+            self.name = self._where()
+            if self.name is not None:
+                if not wanted or self.name == wanted:
+                    break
+                self._server.move_ours(wanted, inward=self._inward)
+            time.sleep(0.02)
+        if wanted and self.name != wanted:
+            raise DeviceError(
+                f"The sound server does not connect us to '{self._title}'.",
+                hint="`s2st devices` lists what there is.",
+            )
+        self._watch = self._server.watch()
+
+    def trouble(self) -> str:
+        """Why the device counts as lost; empty while we are where we belong."""
+        if self._watch is None or self.name is None or not self._watch.changed():
+            return ""
+        where, there = self._where(), self._there(self._server)
+        if where is None:
+            return "the sound server dropped it"
+        items = {item.name: item for item in there}
+        if self.name not in items:
+            return "it was unplugged or removed"
+        if where != self.name:
+            title = items[where].title if where in items else where
+            if not self._follows:
+                return f"the sound server connected '{title}' in its place"
+            # It is still there, so this is a new default, or somebody's choice in a mixer.
+            self.name, self.moved_to = where, title
+        self._item = items.get(self.name)
+        if self._item is not None:
+            ours = self._server.is_ours_muted(inward=self._inward)
+            self.is_muted = self._item.is_muted or ours
+        now_s = time.monotonic()
+        self._known = {name: self._known.get(name, now_s) for name in items}
+        return ""
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether the server has suspended the device: it comes back by itself."""
+        return self._watch is not None and self.name in self._watch.suspended
+
+    def found_again(self, lost_at_s: float) -> ServerDevice | None:
+        """The device that was lost, if it is there again, be it under another name: a headset that
+        changes its Bluetooth profile has the same address and description, and where nobody asked
+        for a device, the system's default is it. What was there before is another one."""
+        server = SoundServer()
+        try:
+            there = (
+                (server.sources() if self._inward else server.sinks()) if server.connect() else []
+            )
+        finally:
+            server.close()
+        return self._same(there, lost_at_s)
+
+    def close(self) -> None:
+        """May be called twice."""
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        self._server.close()
+
+    def _same(self, there: list[ServerDevice], lost_at_s: float) -> ServerDevice | None:
+        before = self._item
+        title = before.title if before is not None else self._title
+        new = [
+            item
+            for item in there
+            if lost_at_s - self._known.get(item.name, lost_at_s) < KNOWN_S
+            and item.name.endswith(MONITOR) == (self.name or "").endswith(MONITOR)
+        ]
+        return (
+            next((item for item in there if item.name == self.name), None)
+            or next((i for i in new if before and i.address and i.address == before.address), None)
+            or next((item for item in new if item.title == title), None)
+            or next((item for item in new if self._follows and item.is_default), None)
+        )
+
+    def _there(self, server: SoundServer) -> list[ServerDevice]:
+        return server.sources() if self._inward else server.sinks()
+
+    def _where(self) -> str | None:
+        return self._server.our_source() if self._inward else self._server.our_sink()

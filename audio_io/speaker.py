@@ -11,11 +11,15 @@ from audio_io.devices import Device, Direction
 from audio_io.kept_device import KeptDevice, Tell
 from audio_io.playback import Playback
 from audio_io.resample import StreamResampler
-from audio_io.ring import BlockRing, SampleRing
+from audio_io.ring import BlockRing, SampleRing, StartGate
 
 RING_MS = 2000
 """Room for sound on its way to the card. Who wants to keep the lag short gives less at once."""
 CHECK_S = 0.1
+PREFILL_BLOCKS = 10
+"""A card that begins, or ran dry, takes so many blocks at once, and it is not known when it plays
+them: they are silent.
+"""
 HISTORY_MS = 2000
 """How long nobody may ask for what was played before it is forgotten."""
 
@@ -49,6 +53,8 @@ class Speaker:
         self._gain = 1.0
         self._wanted_gain = 1.0
         self._frames = 0
+        self._silent_blocks = PREFILL_BLOCKS
+        self._gate = StartGate()
         self._check_at_s = 0.0
         self.underflows = 0
         """How often the card itself ran dry."""
@@ -93,6 +99,14 @@ class Speaker:
             if len(samples):
                 time.sleep(BLOCK_MS / 2000)
                 self.check()
+
+    def begin(self, latest_s: float) -> None:
+        """What is written next is a clause, which is played only if it is heard by a clock time."""
+        self._gate.begin(self._ring.written, latest_s)
+
+    def has_refused(self, position: int) -> bool:
+        """Whether the clause that began there came too late, and is not played."""
+        return self._gate.has_refused(position)
 
     def close(self) -> None:
         self.device.close()
@@ -142,6 +156,8 @@ class Speaker:
         self.playback = Playback(self._history, stream.rate_hz, self._heard_hz)
         self._resampler = StreamResampler(self.sample_rate_hz, stream.rate_hz)
         self._frames = 0
+        self._silent_blocks = PREFILL_BLOCKS
+        self._gate = StartGate()
         self._device_s = stream.latency_s
         """How long the card takes to play what it was given."""
 
@@ -149,10 +165,20 @@ class Speaker:
         """On the sound card's thread."""
         now_s = time.monotonic()
         self.device.beat()
-        self.underflows += bool(status.output_underflow)
-        block = self._block
-        taken = self._ring.read_into(block)
-        first = self._ring.read - taken
+        device_s = times.outputBufferDacTime - times.currentTime
+        if 0.0 < device_s < 2.0:  # some hosts do not know
+            self._device_s = device_s
+        if status.output_underflow:
+            self.underflows += 1
+            self._silent_blocks = PREFILL_BLOCKS
+        block, taken = self._block, 0
+        if self._silent_blocks:
+            self._silent_blocks -= 1
+            block[:], taken = 0.0, -1
+        else:
+            self._gate.judge(self._ring, len(block), now_s + self._device_s, self._rate_hz)
+            taken = self._ring.read_into(block)
+        first = self._ring.read - max(0, taken)
         if self._gain != self._wanted_gain or self._gain != 1.0:
             wanted = self._wanted_gain
             np.multiply(self._ramp, wanted - self._gain, out=self._gains)
@@ -160,8 +186,5 @@ class Speaker:
             np.multiply(block, self._gains, out=block)
             self._gain = wanted
         outdata[:] = block[:, None]
-        device_s = times.outputBufferDacTime - times.currentTime
-        if 0.0 < device_s < 2.0:  # some hosts do not know
-            self._device_s = device_s
         self._history.try_write(block, self._frames, now_s + self._device_s, first, taken)
         self._frames += frames

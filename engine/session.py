@@ -3,6 +3,7 @@
 Evaluation has a loop of its own.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -14,6 +15,9 @@ from engine.agent import StreamControls, StreamRequest
 from engine.events import AudioLost, Event, Stamped, TargetAudio, UtteranceEnded
 from engine.stepper import Stepper
 from engine.voice import Voice
+
+KEPT_CHUNKS = 3000
+"""Of so many it is known when they were captured: a minute of a microphone."""
 
 Listener: TypeAlias = Callable[[Stamped], None]
 """Hears every event, in order, on the session's thread."""
@@ -69,6 +73,8 @@ class Session:
         self._next_sample: int = follows._next_sample if follows is not None else 0
         self._newest: AudioChunk | None = None
         """The chunk heard last."""
+        self._captured: deque[tuple[float, float]] = deque(maxlen=KEPT_CHUNKS)
+        """Stream time of the end of each chunk heard lately, and when it was captured."""
         self._paused = False
 
     @property
@@ -104,6 +110,8 @@ class Session:
         queued_ms = {code: voice.queued_ms for code, voice in self._voices.items()}
         controls = replace(self._controls(), queued_ms=queued_ms)
         self._newest = chunk
+        if chunk.captured_at_s is not None:
+            self._captured.append((chunk.end_s, chunk.captured_at_s))
         was_paused, self._paused = self._paused, controls.paused
         if controls.paused:
             if was_paused and chunk.boundary is not Boundary.STREAM:
@@ -135,9 +143,14 @@ class Session:
 
     def _captured_at_s(self, stream_s: float) -> float | None:
         """Clock time at which a moment of the stream was captured; None for a file."""
-        if self._newest is None or self._newest.captured_at_s is None:
+        if not self._captured:
             return None
-        return self._newest.captured_at_s - (self._newest.end_s - stream_s)
+        end_s, captured_at_s = self._captured[-1]
+        for before_s, at_s in reversed(self._captured):
+            if before_s < stream_s:
+                break
+            end_s, captured_at_s = before_s, at_s
+        return captured_at_s - (end_s - stream_s)
 
     def _tell(self, event: Event, stepped_at_s: float) -> None:
         stamped = Stamped(

@@ -179,10 +179,19 @@ class LiveOptions:
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Keep source.wav, translation.wav, transcript.jsonl and subtitles there.",
+            help="Keep source.wav, translation.wav, transcript.jsonl and subtitles there. What is "
+            "said while paused, or before you talk by hand, is not kept.",
             rich_help_panel=RUNNING,
         ),
     ] = None
+    record_all: Annotated[
+        bool,
+        typer.Option(
+            "--record-all",
+            help="Keep also what is said while paused, or before you talk by hand.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = False
     plain: Annotated[
         bool,
         typer.Option("--plain", help="Lines of text, no panel.", rich_help_panel=RUNNING),

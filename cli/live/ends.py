@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from audio_io.addresses import SCHEMES, scheme_of, shown
-from audio_io.clock import RunningClock
+from audio_io.clock import ClockedSource, RunningClock, StreamClock
 from audio_io.cut import CutSource
+from audio_io.decoding.downmix import Downmix
 from audio_io.device_stream import DeviceLost
 from audio_io.devices import Device, Direction, find_device, list_devices
 from audio_io.echo_guard import EchoGuard
@@ -25,12 +26,13 @@ from audio_io.ports import AudioSource
 from audio_io.recordings.address import open_broadcast
 from audio_io.recordings.recording import open_pipe, open_recording
 from audio_io.speaker import Speaker
-from audio_io.stream_clock import ClockedSource, StreamClock
 from audio_io.tee import RecordedSource
+from cli.live.command import LiveOptions
 from cli.live.plan import LivePlan
 from engine.batch.descriptors import STDIN, descriptor_of
 from engine.hearing.catch_up import CatchUp, CatchUpConfig
 from engine.live.conversation import Ends
+from engine.live.listening import HeardSource, Listening
 from engine.live.recorder import Recorder
 from engine.speaking.live_voice import LiveVoice
 from engine.speaking.speech_queue import LagConfig
@@ -82,6 +84,8 @@ class LiveEnds(Ends):
     guard: EchoGuard | None
     echo: str
     """The mode of the echo guard, or why there is none."""
+    recording: str
+    """What is read, where it is to be whole; empty for a microphone or a broadcast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,8 @@ class _Input:
     name: str
     device: Device | None = None
     microphone: Microphone | None = None
+    recording: str = ""
+    """What is read, where it is to be whole."""
 
 
 def find_devices(plan: LivePlan) -> Devices:
@@ -111,6 +117,7 @@ def find_devices(plan: LivePlan) -> Devices:
         UsageError: the options do not go together.
     """
     options = plan.options
+    _check_names(options)
     asked = _asked(plan)
     is_device = asked != PIPE and (asked is None or not _is_file(asked))
     if options.raw_rate_hz is not None and asked != PIPE:
@@ -141,11 +148,12 @@ def join_ends(
     devices: Devices,
     tell: Tell,
     stream: StreamClock,
+    listening: Listening,
     recorder: Recorder | None,
     stack: ExitStack,
 ) -> LiveEnds:
     """Open what was asked for; `stack` closes it. `plan.spoken` says whether to speak. `stream` is
-    told where the sound stands.
+    told where the sound stands, `listening` knows what of it is heard.
 
     Raises:
         DeviceError: a device cannot be used.
@@ -155,7 +163,10 @@ def join_ends(
     found = _open_input(plan, devices.input, on_lost, tell, stream, stack)
     rate_hz = found.source.sample_rate_hz
     kept: AudioSource = found.source
-    if recorder is not None:
+    if recorder is not None and recorder.keeps_all:
+        kept = RecordedSource(kept, recorder.source_sink(rate_hz))
+    kept = HeardSource(kept, listening)
+    if recorder is not None and not recorder.keeps_all:
         kept = RecordedSource(kept, recorder.source_sink(rate_hz))
     output = devices.output if plan.spoken is not None else None
     speaker = None
@@ -203,6 +214,7 @@ def join_ends(
         speaker,
         guard,
         echo,
+        found.recording,
     )
 
 
@@ -221,7 +233,9 @@ def _open_input(
 ) -> _Input:
     asked, rate_hz = _asked(plan), _rate(plan)
     if device is not None:
-        microphone = Microphone(device, rate_hz, on_lost, tell, follows=asked is None)
+        mix = Downmix(plan.sound.channel, f"The microphone '{device.name}'").mix
+        follows = asked is None
+        microphone = Microphone(device, rate_hz, on_lost, tell, follows=follows, mix=mix)
         stack.callback(microphone.close)
         return _Input(
             ClockedSource(microphone, stream),
@@ -240,7 +254,8 @@ def _open_input(
     stack.callback(recording.close)
     paced = PacedSource(recording)
     clocked = ClockedSource(paced, stream)
-    return _Input(clocked, lambda: paced.waiting_ms, paced.end, Path(asked).name)
+    name = Path(asked).name
+    return _Input(clocked, lambda: paced.waiting_ms, paced.end, name, recording=asked)
 
 
 def _open_address(plan: LivePlan, url: str, stream: StreamClock, stack: ExitStack) -> _Input:
@@ -254,7 +269,8 @@ def _open_address(plan: LivePlan, url: str, stream: StreamClock, stack: ExitStac
     stack.callback(source.close)
     paced = PacedSource(source)
     clocked = ClockedSource(paced, stream)
-    return _Input(clocked, lambda: paced.waiting_ms, paced.end, shown(url))
+    name = shown(url)
+    return _Input(clocked, lambda: paced.waiting_ms, paced.end, name, recording=name)
 
 
 def _open_pipe(plan: LivePlan, stream: StreamClock, stack: ExitStack) -> _Input:
@@ -266,14 +282,15 @@ def _open_pipe(plan: LivePlan, stream: StreamClock, stack: ExitStack) -> _Input:
     # Not Python's own reader: a thread that waits in it at the very end would abort the program.
     piped = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
     source = open_pipe(piped, rate_hz, options.raw_rate_hz, block_ms=BLOCK_MS, choice=plan.sound)
+    name = "standard input"
     if options.pace:
         stack.callback(source.close)
         paced = PacedSource(source)
         clocked = ClockedSource(paced, stream)
-        return _Input(clocked, lambda: paced.waiting_ms, paced.end, "standard input")
+        return _Input(clocked, lambda: paced.waiting_ms, paced.end, name, recording=name)
     feed = Feed(source, stream=stream)
     stack.callback(feed.close)
-    return _Input(feed, None, feed.end, "standard input")
+    return _Input(feed, None, feed.end, name, recording=name)
 
 
 def _no_echo(plan: LivePlan, found: _Input, output: Device) -> str:
@@ -293,6 +310,16 @@ def _asked(plan: LivePlan) -> str | None:
     """The input, by one of its names: standard input has several."""
     asked = plan.options.input
     return PIPE if asked is not None and descriptor_of(asked) == STDIN else asked
+
+
+def _check_names(options: LiveOptions) -> None:
+    """Raises a `UsageError` for a name that is none."""
+    for option, name, default in (
+        ("--input", options.input, "microphone"),
+        ("--output", options.output, "speaker"),
+    ):
+        if name is not None and not name.strip():
+            raise UsageError(f"{option} is empty.", hint=f"Leave it out for the default {default}.")
 
 
 def _can_be_read_once(asked: str) -> bool:

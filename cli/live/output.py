@@ -19,7 +19,15 @@ from cli.terminal.keys import Key, Keys
 from cli.terminal.lines import ResultLines
 from engine.events import AudioLost, OutputHeard, SourceText, SpeechDropped, Stamped, TargetText
 from engine.live.conversation import Conversation
-from engine.live.happenings import EngineSlow, Happened, HappeningQueue, Mark, mark_record
+from engine.live.happenings import (
+    EngineSlow,
+    Happened,
+    HappeningQueue,
+    Mark,
+    Switched,
+    mark_record,
+    switched_record,
+)
 from engine.metrics.meter import Meter
 from engine.text.records import as_line, event_record, timed
 from engine.text.writers import one_line
@@ -53,7 +61,10 @@ class PanelOutput:
         ends: LiveEnds,
         act: Callable[[Key], None],
         stack: ExitStack,
+        *,
+        keeps: bool | None = None,
     ) -> None:
+        """`keeps`: whether a recording keeps all that is said, or what is heard; None is none."""
         self._conversation = conversation
         self._ends = ends
         self._act = act
@@ -71,6 +82,7 @@ class PanelOutput:
             checks_output=conversation.check is not None,
             can_swap=conversation.swapped is not None,
             push_to_talk=conversation.push_to_talk,
+            keeps=keeps,
         )
         self._started_s = time.monotonic()
         self._drawn_s = 0.0
@@ -250,6 +262,8 @@ def _record(happened: Happened) -> dict[str, object]:
         return device_record(item)
     if isinstance(item, Mark):
         return mark_record(item)
+    if isinstance(item, Switched):
+        return switched_record(item)
     if isinstance(item, EngineSlow):
         return {"type": "engine_slow", "factor": round(item.factor, 3)}
     return {"type": "notice", "text": worded(item)}

@@ -180,13 +180,16 @@ class _Layout:
         view = self._view
         cells = min(40, max(10, self._width // 4))
         level_db = view.meter.level_db
-        return self._fit(
-            [
-                self._device("in ", view.input_name),
-                Part(meter(level_db, cells, self._symbols), rank=2),
-                Part(((f"{level_db:3.0f} dB", loudness(level_db)),)),
-            ]
-        )
+        parts = [
+            self._device("in ", view.input_name),
+            Part(meter(level_db, cells, self._symbols), rank=2),
+            Part(((f"{level_db:3.0f} dB", loudness(level_db)),)),
+        ]
+        if view.recording:
+            style = WARN if view.recording == "all" else PLAIN
+            kept = (("record ", DIM), (view.recording, style))
+            parts.append(Part(kept, rank=1, shorter=((("rec ", DIM), kept[1]),)))
+        return self._fit(parts)
 
     def _output(self) -> Row:
         view = self._view

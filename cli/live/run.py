@@ -33,9 +33,11 @@ from cli.terminal.verbosity import is_verbose
 from engine.errors import EngineError
 from engine.live.conversation import Conversation
 from engine.live.happenings import HappeningQueue
+from engine.live.listening import Listening
 from engine.live.recorder import Recorder
 from engine.live.speed import judge_speed
 from engine.streams.process_stepper import ProcessStepper
+from engine.text.losses import told_of_losses
 from engine.text.records import as_line, timed
 from engine.whisper.check import OutputCheck
 from engine.whisper.output_asr import OutputAsr, OutputAsrConfig
@@ -57,11 +59,7 @@ def run_live(options: LiveOptions) -> int:
     """Exit code 0 when the session ended as asked, 1 when something failed, 128 and its number
     when a signal other than Ctrl-C ended it."""
     plan = plan_live(options)
-    if options.push_to_talk and not _has_panel(options):
-        raise UsageError(
-            "--push-to-talk takes the space bar of a terminal, and there is none here.",
-            hint="Leave it out, or run in a terminal without --plain and --json.",
-        )
+    _check_options(options)
     devices = find_devices(plan)
     signals = Signals()
     if plan.spoken is not None and devices.output is None:
@@ -89,13 +87,8 @@ def run_live(options: LiveOptions) -> int:
             listens = check.wait_until_loaded()
             if not options.quiet:
                 say(f"output check: {listens}")
-        recorder = None
-        if options.record is not None:
-            try:
-                recorder = Recorder(options.record, plan.languages, queue.put, queue.stream)
-            except S2stError as error:
-                error.hint = "Give --record another folder."
-                raise
+        recorder = _open_recorder(plan, queue)
+        if recorder is not None:
             stack.callback(recorder.close)
         notices: deque[DeviceNotice] = deque(maxlen=KEPT_NOTICES)
 
@@ -107,7 +100,8 @@ def run_live(options: LiveOptions) -> int:
 
         if not is_verbose():
             stack.enter_context(quiet_libraries())
-        ends = join_ends(plan, devices, tell, queue.stream, recorder, stack)
+        listening = Listening(not options.push_to_talk)
+        ends = join_ends(plan, devices, tell, queue.stream, listening, recorder, stack)
         conversation = Conversation(
             plan.request,
             ends,
@@ -117,6 +111,7 @@ def run_live(options: LiveOptions) -> int:
             push_to_talk=options.push_to_talk,
             recorder=recorder,
             check=check,
+            listening=listening,
         )
         return _Run(
             plan, conversation, ends, stepper, queue, recorder, notices, signals, stack
@@ -161,6 +156,35 @@ def start_check(plan: LivePlan) -> OutputCheck | None:
     return OutputCheck(OutputAsr(config, verbose=is_verbose()), plan.spoken)
 
 
+def _check_options(options: LiveOptions) -> None:
+    """Raises a `UsageError` for what does not go together."""
+    if options.push_to_talk and not _has_panel(options):
+        raise UsageError(
+            "--push-to-talk takes the space bar of a terminal, and there is none here.",
+            hint="Leave it out, or run in a terminal without --plain and --json.",
+        )
+    if options.record_all and options.record is None:
+        raise UsageError("--record-all is for recordings.", hint="Give --record DIR, too.")
+
+
+def _open_recorder(plan: LivePlan, queue: HappeningQueue) -> Recorder | None:
+    """None where nothing is recorded."""
+    options = plan.options
+    if options.record is None:
+        return None
+    try:
+        return Recorder(
+            options.record,
+            plan.languages,
+            queue.put,
+            queue.stream,
+            keeps_all=options.record_all,
+        )
+    except S2stError as error:
+        error.hint = "Give --record another folder."
+        raise
+
+
 def _has_panel(options: LiveOptions) -> bool:
     """Whether there is a terminal to draw on, and to take keys from."""
     plain = options.json or options.plain or os.environ.get("TERM") == "dumb"
@@ -195,6 +219,8 @@ class _Run:
         self._lines = ResultLines()
         self._obeyed = 0
         """Signals that were acted on."""
+        self._is_plain = False
+        """Whether everything that happens is said as it happens."""
         self._ending_s: float | None = None
         self._forced = False
         """Whether the engine was stopped in the middle of its work."""
@@ -275,11 +301,18 @@ class _Run:
             )
         if self._lines.lost:
             say(f"s2st: {self._lines.lost} lines were not read from standard output in time.")
+        missing = self._conversation.missing if self._ends.recording else []
+        if missing:
+            told = told_of_losses(missing)
+            say(f"{self._ends.recording}: {told}. The rest was translated.")
         stopped = any(notice.kind == "stopped" for notice in self._notices)
         spoiled = self._recorder is not None and self._recorder.error is not None
+        if self._recorder is not None and self._recorder.error is not None and not self._is_plain:
+            say(f"s2st: The recording ended early: {self._recorder.error.args[0]}")
         if self._signals.number not in (0, signal.SIGINT):
             return 128 + self._signals.number
-        return FAILED if stopped or spoiled or self._forced or self._lines.lost else OK
+        failed = stopped or spoiled or missing or self._forced or self._lines.lost
+        return FAILED if failed else OK
 
     def _obey(self, elapsed_s: float) -> None:
         """Act on signals, on the clock, and on what cannot go on."""
@@ -326,7 +359,15 @@ class _Run:
         if options.json:
             return JsonOutput(self._conversation.meter, self._lines, self._queue)
         if _has_panel(options):
-            return PanelOutput(self._plan, self._conversation, self._ends, self._act, self._stack)
+            return PanelOutput(
+                self._plan,
+                self._conversation,
+                self._ends,
+                self._act,
+                self._stack,
+                keeps=self._recorder.keeps_all if self._recorder is not None else None,
+            )
+        self._is_plain = True
         return PlainOutput(self._conversation, self._lines, quiet=options.quiet)
 
     def _act(self, key: Key) -> None:

@@ -146,6 +146,8 @@ class LiveView:
     lag_history: deque[float | None] = field(default_factory=lambda: deque(maxlen=HISTORY_S))
     """One value a second, the newest last; None where nothing was spoken."""
     marks: int = 0
+    keeps: bool | None = None
+    """Whether the recording keeps all that is said, or only what is heard; None: there is none."""
 
     checks_output: bool = False
     """Whether a recogniser listens to our speech."""
@@ -159,6 +161,15 @@ class LiveView:
     """The source."""
     translated: dict[str, Transcript] = field(default_factory=dict)
     """By language."""
+
+    @property
+    def recording(self) -> str:
+        """What the recording keeps now; empty when there is none."""
+        if self.keeps is None:
+            return ""
+        if self.keeps:
+            return "all"
+        return "silence" if self.status in (PAUSED, WAITING) else "on"
 
     @property
     def space_does(self) -> str:

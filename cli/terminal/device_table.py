@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from audio_io.decoding.downmix import Downmix
 from audio_io.device_stream import DeviceLost
 from audio_io.devices import Device, Direction, find_device, list_devices
 from audio_io.errors import DeviceError
@@ -50,7 +51,11 @@ def show_level(asked: str | None, seconds: float, *, json: bool) -> None:
     device = find_device(list_devices(), asked, Direction.INPUT)
     said: list[str] = []
     microphone = Microphone(
-        device, RATE_HZ, DeviceLost.STOP, lambda notice: said.append(notice.text)
+        device,
+        RATE_HZ,
+        DeviceLost.STOP,
+        lambda notice: said.append(notice.text),
+        mix=Downmix("", device.name).mix,
     )
     levels: list[float] = []
     peak = 0.0

@@ -3,6 +3,7 @@
 It runs on a thread of its own. Terminal and socket steer the same one.
 """
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +12,16 @@ from typing import Protocol
 from audio_io.clock import WallClock
 from audio_io.cut import CutSource
 from engine.agent import StreamControls, StreamRequest
-from engine.events import Stamped
-from engine.live.happenings import HappeningQueue, Mark, mark_record
+from engine.events import AudioLost, Stamped
+from engine.hearing.catch_up import REASON as SKIPPED
+from engine.live.happenings import (
+    HappeningQueue,
+    Mark,
+    Switched,
+    mark_record,
+    switched_record,
+)
+from engine.live.listening import Listening
 from engine.live.recorder import Recorder
 from engine.metrics.meter import Meter
 from engine.registry import describe
@@ -23,6 +32,7 @@ from engine.voice import Voice
 from engine.whisper.check import OutputCheck
 
 LOUDEST_PERCENT = 200
+MOST_MISSING = 1000
 
 
 class Loudness(Protocol):
@@ -58,9 +68,10 @@ class Conversation:
         push_to_talk: bool = False,
         recorder: Recorder | None = None,
         check: OutputCheck | None = None,
+        listening: Listening | None = None,
     ) -> None:
         """`swapped` is the request with the languages exchanged, None where that cannot be. With
-        `push_to_talk` nothing is translated before `toggle_talk`."""
+        `push_to_talk` nothing is translated before `toggle_talk`. `listening` is switched."""
         self.ends = ends
         self.check = check
         self.request = request
@@ -77,9 +88,12 @@ class Conversation:
         self.marks = 0
         self.heard_s = 0.0
         """Stream time heard so far."""
+        self.missing: list[AudioLost] = []
+        """What the source itself did not have; the first of it, should that be much."""
         self.over = threading.Event()
         self.error: BaseException | None = None
         """What ended the session, if it was an error."""
+        self._listening = listening or Listening(self.talking)
         self._stepper = stepper
         self._queue = queue
         self._recorder = recorder
@@ -89,6 +103,8 @@ class Conversation:
     def start(self) -> None:
         if self.ends.voice is not None:
             self.ends.voice.start()
+        if not self.talking:
+            self._tell_switched(0.0)
         self._thread.start()
 
     def end(self, *, drop: bool) -> None:
@@ -99,11 +115,13 @@ class Conversation:
 
     def toggle_pause(self) -> None:
         self.paused = not self.paused
+        self._switch()
 
     def toggle_talk(self) -> None:
         """With push-to-talk: begin to talk, or have said all; without it, pause and go on."""
         if self.push_to_talk:
             self.talking = not self.talking
+            self._switch()
         else:
             self.toggle_pause()
 
@@ -126,6 +144,9 @@ class Conversation:
 
     def hear(self, stamped: Stamped) -> None:
         """An event: for whoever looks on, and for the recording."""
+        event, room = stamped.event, MOST_MISSING - len(self.missing)
+        if isinstance(event, AudioLost) and event.reason != SKIPPED and room > 0:
+            self.missing.append(event)
         at_s = self._queue.put(stamped)
         if self._recorder is not None:
             self._recorder.hear(stamped, at_s)
@@ -136,6 +157,29 @@ class Conversation:
             return False
         self.ends.source.cut()
         return True
+
+    def _switch(self) -> None:
+        """From this very moment on, wherever the engine is."""
+        at_s = self._queue.stream_s()
+        if self._listens != self._listening.at(math.inf):
+            self._listening.switch(at_s, self._listens)
+            self._tell_switched(at_s)
+
+    @property
+    def _listens(self) -> bool:
+        return self.talking and not self.paused
+
+    def _tell_switched(self, moment_s: float) -> None:
+        recorder = self._recorder
+        recorded = recorder is not None and (self._listens or recorder.keeps_all)
+        switched = Switched(self._listens, moment_s, recorded)
+        at_s = self._queue.put(switched)
+        if recorder is not None:
+            recorder.note(switched_record(switched), at_s)
+
+    def _controls(self) -> StreamControls:
+        """For the chunk that was handed on last."""
+        return StreamControls(paused=not self._listening.at(self.ends.source.end_s))
 
     def _run(self) -> None:
         try:
@@ -174,7 +218,7 @@ class Conversation:
             self.request,
             voices=voices,
             listeners=listeners,
-            controls=lambda: StreamControls(paused=self.paused or not self.talking),
+            controls=self._controls,
             progress=self._progress,
             clock=self._clock,
             follows=before,

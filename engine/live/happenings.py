@@ -5,9 +5,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from audio_io.clock import Clock, WallClock
+from audio_io.clock import Clock, StreamClock, WallClock
 from audio_io.device_stream import DeviceNotice
-from audio_io.stream_clock import StreamClock
 from engine.events import Stamped
 
 QUEUE_ITEMS = 10_000
@@ -23,6 +22,17 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Switched:
+    """From now on what is said is heard, or is not: paused, or nobody talks by hand."""
+
+    listens: bool
+    at_s: float
+    """Stream time, in seconds."""
+    recorded: bool
+    """Whether what is said is kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSlow:
     """The engine was found not to keep up."""
 
@@ -30,7 +40,7 @@ class EngineSlow:
     """How many seconds it needs for a second of sound."""
 
 
-Happening: TypeAlias = Stamped | DeviceNotice | Mark | EngineSlow | str
+Happening: TypeAlias = Stamped | DeviceNotice | Mark | Switched | EngineSlow | str
 """Events, what happens to devices, marks, and plain sentences."""
 
 
@@ -89,3 +99,11 @@ class HappeningQueue:
 
 def mark_record(mark: Mark) -> dict[str, object]:
     return {"type": "mark", "number": mark.number, "start_s": round(mark.at_s, 3)}
+
+
+def switched_record(switched: Switched) -> dict[str, object]:
+    return {
+        "type": "resumed" if switched.listens else "paused",
+        "start_s": round(switched.at_s, 3),
+        "recorded": switched.recorded,
+    }

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from audio_io.chunk import AudioChunk, Samples
+from audio_io.clock import StreamClock
 from audio_io.errors import OutputError, S2stError, UsageError
 from audio_io.ports import AudioSink
 from audio_io.running_wav import RunningWav
-from audio_io.stream_clock import StreamClock
 from engine.events import SourceText, Stamped, TargetText
 from engine.speaking.live_voice import Keep
 from engine.text.records import as_line, event_record, timed
@@ -34,15 +34,19 @@ class Recorder:
         languages: tuple[str, ...],
         failed: Callable[[str], object],
         stream: StreamClock | None = None,
+        *,
+        keeps_all: bool = False,
     ) -> None:
         """`failed` is told once why no more is kept, on whatever thread found out. `stream` lays
-        what is spoken beside what is heard.
+        what is spoken beside what is heard. With `keeps_all` that is also kept which is said while
+        nobody listens.
 
         Raises:
             UsageError: the folder holds an earlier session.
             OutputError: it cannot be written to.
         """
         self.folder = folder
+        self.keeps_all = keeps_all
         self._failed = failed
         self._lock = threading.Lock()
         self.error: OutputError | None = None

@@ -21,8 +21,14 @@ LOOK_S = 0.1
 """How often it is looked what was heard."""
 PAUSE_MS = 150
 """Silence after each clause; what synthesizers put there is trimmed away."""
-PATIENCE_S = 1.0
+PATIENCE_S = 3.0
 """A clause not known to be heard this long after it was due has been cut short."""
+
+SURE_S = 0.05
+"""When a card plays is known no better: a clause is let pass only if it is early by so much."""
+
+KEPT_S = 0.2
+"""What is heard is kept so long after it was: by then it is known what was said meanwhile."""
 
 Keep = Callable[[Samples, float, bool], None]
 
@@ -53,6 +59,13 @@ class LiveSink(AudioSink, Protocol):
     def position(self) -> int:
         """The number, by the sink's own count, of the sample that is written next."""
 
+    def begin(self, latest_s: float) -> None:
+        """What is written next is a clause, which must be heard by a clock time or not at all: that
+        is decided when it is played."""
+
+    def has_refused(self, position: int) -> bool:
+        """Whether the clause whose first sample has that number came too late."""
+
     def heard_at_s(self, position: int) -> float | None:
         """Clock time at which a sample was heard; None while it was not."""
 
@@ -71,6 +84,17 @@ class _Played:
     """When that one should be heard."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Unkept:
+    samples: Samples
+    position: int
+    """Of its first sample."""
+    due_at_s: float
+    """When that one should be heard."""
+    begins: bool
+    """Whether a clause begins with it."""
+
+
 class LiveVoice:
     """A `Voice`. The session's thread fills it; `start` makes the thread that plays."""
 
@@ -81,7 +105,7 @@ class LiveVoice:
         clock: Clock | None = None,
         keep: Keep | None = None,
     ) -> None:
-        """`keep` is given everything that is played, when it will be heard, and whether a clause
+        """`keep` is given everything that was played, when it was heard, and whether a clause
         begins with it; on the thread that plays."""
         self._sink = sink
         self._clock = clock or WallClock()
@@ -92,6 +116,8 @@ class LiveVoice:
         self._speaking: Clause | None = None
         self._played: deque[_Played] = deque(maxlen=64)
         """Clauses handed to the sink and not heard to their end."""
+        self._unkept: deque[_Unkept] = deque()
+        """What was handed to the sink, and may be heard."""
         self._news: deque[Event] = deque(maxlen=1000)
         self._look_at_s = 0.0
         self._wake = threading.Event()
@@ -151,11 +177,13 @@ class LiveVoice:
 
     def turn(self) -> float:
         """Do what is due now; how long nothing is due after that, in seconds."""
-        now_s = self._clock.now_s()
         self._sink.check()
-        ready = self._sink.ready
-        if (self._played or self._speaking) and (now_s >= self._look_at_s or not ready):
+        now_s, ready = self._clock.now_s(), self._sink.ready
+        self._note_refused(now_s)
+        is_open = self._played or self._speaking or self._unkept
+        if is_open and (now_s >= self._look_at_s or not ready):
             self._look_at_s = now_s + LOOK_S
+            self._keep_heard(now_s, ready)
             self._note_heard(now_s, ready)
         heard_at_s = now_s + self._sink.ahead_s
         if not ready:
@@ -171,7 +199,8 @@ class LiveVoice:
         clause = piece.clause
         if piece.begins:
             self._first, self._speaking = self._sink.position, clause
-        self._write(piece.samples, clause.rate_hz, heard_at_s, begins=piece.begins)
+            self._sink.begin(self._queue.latest_s(clause) - SURE_S)
+        self._write(piece.samples, clause.rate_hz, begins=piece.begins)
         if piece.ends:
             self._speaking = None
             if not clause.given_samples:
@@ -179,15 +208,40 @@ class LiveVoice:
                 return 0.0
             due_at_s = now_s + self._sink.ahead_s
             self._played.append(_Played(clause, self._first, self._sink.position - 1, due_at_s))
-            self._write(silence(clause.rate_hz * PAUSE_MS // 1000), clause.rate_hz, due_at_s)
+            self._write(silence(clause.rate_hz * PAUSE_MS // 1000), clause.rate_hz)
         return 0.0
 
-    def _write(
-        self, samples: Samples, rate_hz: int, heard_at_s: float, *, begins: bool = False
-    ) -> None:
-        if self._keep is not None:
-            self._keep(samples, heard_at_s, begins)
+    def _write(self, samples: Samples, rate_hz: int, *, begins: bool = False) -> None:
+        if self._keep is not None and len(samples):
+            due_at_s = self._clock.now_s() + self._sink.ahead_s
+            self._unkept.append(_Unkept(samples, self._sink.position, due_at_s, begins))
         self._sink.write(AudioChunk(samples, rate_hz, self._sink.played_samples))
+
+    def _note_refused(self, now_s: float) -> None:
+        """The clause that came too late for the sink is not spoken."""
+        if self._speaking is not None and self._sink.has_refused(self._first):
+            reason = self._queue.late(self._speaking, now_s + self._sink.ahead_s)
+            self._speaking = None
+            self._queue.drop_begun(reason)
+        for played in [each for each in self._played if self._sink.has_refused(each.first)]:
+            self._played.remove(played)
+            reason = self._queue.late(played.clause, now_s + self._sink.ahead_s)
+            self._news.append(played.clause.dropped(reason))
+
+    def _keep_heard(self, now_s: float, ready: bool) -> None:
+        """Hand on what was heard since, with when that was; what never will be is forgotten."""
+        while self._unkept and self._keep is not None:
+            piece = self._unkept[0]
+            heard_at_s = self._sink.heard_at_s(piece.position)
+            if heard_at_s is None:
+                is_open = now_s < piece.due_at_s + PATIENCE_S
+            else:
+                is_open = now_s < heard_at_s + KEPT_S
+            if is_open and ready:
+                return
+            self._unkept.popleft()
+            if heard_at_s is not None:
+                self._keep(piece.samples, heard_at_s, piece.begins)
 
     def _run(self) -> None:
         try:
@@ -195,6 +249,7 @@ class LiveVoice:
                 wait_s = self.turn()
                 if wait_s and self._wake.wait(wait_s):
                     self._wake.clear()
+            self._keep_heard(self._clock.now_s(), ready=False)
         except BaseException as error:  # for the session's thread
             self._error = error
         finally:

@@ -166,7 +166,7 @@ class SpeechQueue:
                     return None
                 if piece.begins and self._is_late(speaking.clause, heard_at_s):
                     # It was taken in time, and then its first sound kept us waiting.
-                    self._drop_oldest(self._late(speaking.clause, heard_at_s))
+                    self._drop_oldest(self.late(speaking.clause, heard_at_s))
                     continue
                 if piece.ends:
                     self._speaking = None
@@ -177,6 +177,15 @@ class SpeechQueue:
         nothing can be played."""
         with self._lock:
             self._drop_late(heard_at_s)
+
+    def latest_s(self, clause: Clause) -> float:
+        """Clock time by which a clause must be heard."""
+        return clause.source_end_at_s + self._config.max_lag_s
+
+    def late(self, clause: Clause, heard_at_s: float) -> str:
+        """Why a clause that would be heard then is not."""
+        late_s = heard_at_s - clause.source_end_at_s
+        return f"it would have started {late_s:.1f} s late, more than {self._config.max_lag_s:g} s"
 
     def drop_begun(self, reason: str) -> None:
         """Forget the rest of the clause that is being spoken."""
@@ -216,13 +225,9 @@ class SpeechQueue:
     def _is_late(self, clause: Clause, heard_at_s: float) -> bool:
         return heard_at_s - clause.source_end_at_s > self._config.max_lag_s
 
-    def _late(self, clause: Clause, heard_at_s: float) -> str:
-        late_s = heard_at_s - clause.source_end_at_s
-        return f"it would have started {late_s:.1f} s late, more than {self._config.max_lag_s:g} s"
-
     def _drop_late(self, heard_at_s: float) -> None:
         while self._waiting and self._is_late(self._waiting[0], heard_at_s):
-            self._drop_oldest(self._late(self._waiting[0], heard_at_s))
+            self._drop_oldest(self.late(self._waiting[0], heard_at_s))
 
     def _drop_oldest(self, reason: str) -> None:
         """The clause that is being spoken, or else the first that waits."""

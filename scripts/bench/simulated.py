@@ -63,6 +63,12 @@ class SimulatedSpeaker:
         self._written = end
         self._ends_at_s = starts_at_s + len(chunk.samples) / self.sample_rate_hz
 
+    def begin(self, latest_s: float) -> None:
+        """It plays at once what it is given: nothing comes between."""
+
+    def has_refused(self, position: int) -> bool:
+        return False
+
     def heard_at_s(self, position: int) -> float | None:
         for start, end, at_s in reversed(self._placed):
             if start <= position < end:

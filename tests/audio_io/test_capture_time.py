@@ -129,7 +129,7 @@ def test_a_card_with_a_slow_clock_is_followed(device: Device) -> None:
         device.bring(device.capture(BLOCK_S))
         device.clock_s += BLOCK_S / 1000
     assert device.missing == []
-    assert device.times.captured_at_s(device.frames) == pytest.approx(device.clock_s, abs=0.015)
+    assert device.times.captured_at_s(device.frames) == pytest.approx(device.clock_s, abs=0.035)
 
 
 def test_at_the_end_what_is_held_is_told_by_what_is_known(device: Device) -> None:

@@ -1,6 +1,7 @@
 """A recording at the pace of life, on a clock moved by hand."""
 
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -139,3 +140,23 @@ def test_on_the_real_clock_a_tenth_of_a_second_takes_that_long() -> None:
     began_s = time.monotonic()
     assert len(list(PacedSource(ListSource(chunks(SECOND[:1600], (320,)))))) == 6
     assert time.monotonic() - began_s >= 0.1
+
+
+def test_a_pipe_that_stalls_puts_off_what_follows_and_nothing_waits() -> None:
+    clock = HandClock(50.0)
+
+    class Stalling(ListSource):
+        def __iter__(self) -> Iterator[AudioChunk]:
+            for number, chunk in enumerate(self.items):
+                if number == 3:
+                    clock.advance(5.0)
+                yield chunk
+
+    source = PacedSource(Stalling(chunks(SECOND)), clock.now_s, clock.advance)
+    captured = []
+    for chunk in source:
+        captured.append(chunk.captured_at_s)
+        assert chunk.captured_at_s == pytest.approx(clock.now_s())
+        assert source.waiting_ms == 0
+    assert captured[:3] == pytest.approx([50.1, 50.2, 50.3])
+    assert captured[3:] == pytest.approx([55.3 + k / 10 for k in range(7)] + [55.9])

@@ -194,3 +194,20 @@ def test_a_long_clause_keeps_the_time_of_its_first_sample() -> None:
         card.play(noise(RATE_HZ))
         card.playback.update()
     assert card.playback.heard_at_s(0) == pytest.approx(STARTED_AT_S)
+
+
+@pytest.mark.parametrize("stood_s", [0.3, 2.0, 3600.0])
+def test_while_the_device_stood_still_nothing_was_played(stood_s: float) -> None:
+    card = Card()
+    one, two = noise(RATE_HZ, seed=1), noise(RATE_HZ, seed=2)
+    card.play(one)
+    card.play(two, late_s=stood_s)  # its own count knows nothing of it
+    card.play(silence(1600), speech=False, late_s=stood_s)
+    again_s = STARTED_AT_S + 1.0 + stood_s
+    for sample, at_s in ((0, STARTED_AT_S), (15_999, STARTED_AT_S + 15_999 / RATE_HZ)):
+        assert card.playback.heard_at_s(sample) == pytest.approx(at_s)
+        assert card.playback.heard_at_s(RATE_HZ + sample) == pytest.approx(
+            at_s - STARTED_AT_S + again_s
+        )
+    np.testing.assert_array_equal(card.playback.around(again_s + 1.0, RATE_HZ), two)
+    assert not card.playback.around(again_s, round(min(stood_s, 1.0) * RATE_HZ) - 400).any()

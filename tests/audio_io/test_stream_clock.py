@@ -3,7 +3,7 @@
 import pytest
 
 from audio_io.chunk import AudioChunk, silence
-from audio_io.stream_clock import GRACE_S, ClockedSource, StreamClock
+from audio_io.clock import GRACE_S, ClockedSource, StreamClock
 from tests.fakes import RATE_HZ, ListSource, chunks
 
 

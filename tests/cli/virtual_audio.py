@@ -113,9 +113,11 @@ def samples_of(heard: bytearray) -> NDArray[np.float32]:
 class LiveRun(Running):
     """`s2st live --json` on the virtual devices, kept in a folder."""
 
-    def __init__(self, audio: VirtualAudio, folder: Path, *words: object) -> None:
+    def __init__(
+        self, audio: VirtualAudio, folder: Path, *words: object, stdin: int = subprocess.DEVNULL
+    ) -> None:
         self.folder = folder
-        super().__init__("live", "--json", "--record", folder, *words, env=audio.env)
+        super().__init__("live", "--json", "--record", folder, *words, env=audio.env, stdin=stdin)
         self._lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

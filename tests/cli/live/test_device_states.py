@@ -1,5 +1,7 @@
 """`s2st live` whose devices change their names, are muted or sleep, while it runs."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.cli.running import until
+from tests.cli.running import s2st, until
 from tests.cli.virtual_audio import LiveRun, VirtualAudio, loudness_db, samples_of
 from tests.fakes import RATE_HZ, speech
 
@@ -128,3 +130,52 @@ def test_devices_that_sleep_are_waited_for_and_what_is_late_then_is_not_spoken(
     assert [lost["reason"] for lost in live.records("audio_lost")] == [
         "the microphone 'virtual_microphone' slept"
     ]
+
+
+PLACES = ",".join(f"aux{number}" for number in range(8))
+
+
+def play_into(audio: VirtualAudio, channel: int, sound: NDArray[np.float32]) -> None:
+    """Into one input of an interface of eight."""
+    inputs = np.zeros((len(sound), 8), "<f4")
+    inputs[:, channel - 1] = sound
+    subprocess.run(
+        ["pacat", "-p", "-d", "eight", f"--rate={RATE_HZ}", "--channels=8", "--format=float32le",
+         f"--channel-map={PLACES}"],
+        input=inputs.tobytes(),
+        env=os.environ | audio.env,
+        check=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [(), ("--channel", "5")])
+def test_one_microphone_of_an_interface_of_eight_is_heard_as_loud_as_it_is(
+    audio: VirtualAudio, tmp_path: Path, sentence: NDArray[np.float32], words: tuple[str, ...]
+) -> None:
+    audio.pactl("load-module", "module-null-sink", "sink_name=eight", "rate=48000", "channels=8",
+                f"channel_map={PLACES}", "sink_properties=device.description=eight")  # fmt: skip
+    eight = ("--tgt", "spa", "--no-speech", "--input", "Monitor of eight")
+    with LiveRun(audio, tmp_path / "kept", *eight, *words) as live:
+        play_into(audio, 5, sentence)
+        until(lambda: SAID in live.committed())
+        live.press_ctrl_c()
+        assert not live.ended().code
+    loudest = np.max(np.abs(live.source()))
+    assert loudest == pytest.approx(np.max(np.abs(sentence)), rel=0.1)
+
+
+def test_another_channel_of_it_is_not_heard_and_one_that_is_not_there_is_an_error(
+    audio: VirtualAudio, tmp_path: Path, sentence: NDArray[np.float32]
+) -> None:
+    audio.pactl("load-module", "module-null-sink", "sink_name=eight", "rate=48000", "channels=8",
+                f"channel_map={PLACES}", "sink_properties=device.description=eight")  # fmt: skip
+    eight = ("--tgt", "spa", "--no-speech", "--input", "Monitor of eight")
+    with LiveRun(audio, tmp_path / "kept", *eight, "--channel", "2") as live:
+        play_into(audio, 5, sentence)
+        live.press_ctrl_c()
+        assert not live.ended().code
+    assert not live.source().any()
+    done = s2st("live", *eight, "--channel", "9", "--duration", 1, env=audio.env)
+    assert done.code == 1
+    assert "'Monitor of eight' has 8 channels, not a channel '9'" in done.complaints[0]
+    assert "--channel" in done.complaints[0]

@@ -61,6 +61,55 @@ def test_without_a_speaker_there_is_text_and_a_line_that_says_so() -> None:
     assert "This machine has no speaker: there is only text." in ran.err
 
 
+@pytest.mark.parametrize("how", ["--json", "--quiet"])
+def test_a_recording_that_was_cut_off_is_told_as_s2st_file_does_and_fails(
+    how: str, tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut.wav"
+    cut.write_bytes(TWO.read_bytes()[:60_000])
+    line = f"{cut}: 2.2 s of sound from 1.9 s on is missing: the recording was cut off. "
+    line += "The rest was translated."
+    done = s2st("file", cut, "--tgt", "spa", "-o", tmp_path / "out", "--quiet")
+    ran = live("--tgt", "spa", "--no-speech", "--input", cut, how)
+    piped = live("--tgt", "spa", "--no-speech", "--input", "-", how, stdin=cut.read_bytes())
+    assert (done.code, ran.code, piped.code) == (1, 1, 1)
+    assert line in done.err.splitlines()
+    assert line in ran.err.splitlines()
+    assert line.replace(str(cut), "standard input") in piped.err.splitlines()
+
+
+def test_a_full_disk_of_a_recording_is_said_with_json_too(tmp_path: Path) -> None:
+    """As where no file may grow past 32 kB."""
+    command = f"ulimit -f 32; exec {S2ST} live --tgt spa --no-speech --json --input {SHORT}"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} --record {tmp_path / 'kept'}"],
+        capture_output=True,
+        text=True,
+        env=os.environ | NO_SOUND,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "s2st: The recording ended early: '" in done.stderr
+    assert "cannot be written: File too large." in done.stderr
+    assert SPANISH.split()[0] in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--input", "--output"])
+def test_an_empty_name_is_called_empty(option: str) -> None:
+    for name in ("", " "):
+        ran = live("--tgt", "spa", "--no-speech", option, name)
+        assert ran.code == 2
+        (line,) = ran.complaints
+        assert line.startswith(f"s2st: {option} is empty. Leave it out for the default ")
+
+
+def test_keeping_all_that_is_said_takes_a_recording() -> None:
+    ran = live("--tgt", "spa", "--input", SHORT, "--record-all")
+    assert ran.code == 2
+    assert ran.complaints == ["s2st: --record-all is for recordings. Give --record DIR, too."]
+
+
 def test_a_pipe_is_heard_as_it_comes_and_to_its_end() -> None:
     sound = TWO.read_bytes()[44:]
     words = ("--tgt", "spa,cat", "--no-speech", "--json", "--input", "-")

@@ -105,6 +105,23 @@ def test_everything_is_shown_at_80_by_24() -> None:
         assert words in shown
 
 
+@pytest.mark.parametrize(
+    ("keeps", "status", "shown"),
+    [
+        (None, "listening", ""),
+        (False, "listening", "record on"),
+        (False, "paused", "record silence"),
+        (False, "waiting for you to talk", "record silence"),
+        (True, "paused", "record all"),
+    ],
+)
+def test_what_a_recording_keeps_is_shown(keeps: bool | None, status: str, shown: str) -> None:
+    view = busy_view(("cmn",))
+    view.keeps, view.status = keeps, status
+    text = "\n".join(lines(view, 80, 24))
+    assert (shown in text) if shown else ("record" not in text)
+
+
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 16), (40, 12), (30, 8)])
 def test_what_matters_is_shown_however_small_the_screen(width: int, height: int) -> None:
     view = busy_view(("cmn",))

@@ -16,8 +16,8 @@ import pytest
 import soundfile
 
 from audio_io.chunk import AudioChunk, Samples, silence
+from audio_io.clock import StreamClock
 from audio_io.errors import OutputError, UsageError
-from audio_io.stream_clock import StreamClock
 from engine.events import (
     AudioLost,
     Event,

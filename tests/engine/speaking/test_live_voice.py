@@ -55,6 +55,12 @@ class PlayingSink:
     def check(self) -> None:
         pass
 
+    def begin(self, latest_s: float) -> None:
+        pass
+
+    def has_refused(self, position: int) -> bool:
+        return False
+
     @property
     def queued_ms(self) -> float:
         return 1000 * max(0.0, self._free_at_s - self._clock.now_s())
