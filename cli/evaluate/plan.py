@@ -157,6 +157,8 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
             task=task,
             live=options.policy == "live",
             partials="NE" in quality,
+            # An engine is measured by all it writes: which words of it are shown is for readers,
+            # and leaving some out would be scored as translating them badly.
             min_confidence=options.min_confidence,
             voices=voices,
             load_options=load_options,
