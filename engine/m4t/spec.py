@@ -121,4 +121,5 @@ SPEC = EngineSpec(
     policies={"file": FILE_POLICY, "live": LIVE_POLICY},
     settings=SETTINGS,
     idle=idle,
+    pace="of a speed that was not measured",
 )

@@ -111,4 +111,5 @@ SPEC = EngineSpec(
     file_block_ms=320,
     policies={"file": DEFAULT_POLICY, "live": DEFAULT_POLICY},
     settings=SETTINGS,
+    pace="far slower than real time without a GPU (with one: not measured)",
 )
