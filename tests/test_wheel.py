@@ -83,6 +83,12 @@ def test_it_says_that_it_is_typed_and_which_version_it_is(installed: Path, tmp_p
     assert run(installed / "python", "-m", "s2st", "--version", cwd=tmp_path) == f"s2st {number}\n"
 
 
+def test_it_names_no_script_that_only_a_clone_has(installed: Path, tmp_path: Path) -> None:
+    said = run(installed / "s2st", "doctor", "--json", cwd=tmp_path)
+    assert "pip install 's2st[silero]'" in said
+    assert "scripts/" not in said
+
+
 def test_modules_of_the_same_names_do_not_come_before_ours(installed: Path, crowded: Path) -> None:
     # These are only found where the current folder is looked into.
     for name in ("random", "signal", "typing", "socket"):

@@ -36,6 +36,7 @@ from engine.registry.ask import (
     check_voices,
     read_voices,
 )
+from engine.registry.extras import to_install
 from engine.simuleval.process import ForeignAgentConfig
 
 UNITS = ("word", "char", "spm")
@@ -196,7 +197,7 @@ def require_packages() -> None:
         if find_spec(package) is None:
             raise EngineError(
                 f"Evaluation needs the package '{package}', which is not installed.",
-                hint="Type: scripts/setup evaluate",
+                hint=f"Type: {to_install('evaluate')}",
             )
 
 
