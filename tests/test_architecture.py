@@ -25,7 +25,7 @@ HALLS = {
     "cli": {"config", "devices", "doctor", "languages", "main", "models"},
 }
 """What lies loose in a room, apart from folders."""
-MOST_FILES = {"audio_io": 40, "engine/seamless": 20, "engine/m4t": 24}
+MOST_FILES = {"audio_io": 42, "engine/seamless": 20, "engine/m4t": 24}
 """Of these folders; of others 12."""
 SHARED = {"options", "terminal"}
 """The folders of `cli` that are no commands."""
