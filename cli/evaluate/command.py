@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audio_io.errors import UsageError
-from cli.options.declared import MayBePath
+from cli.options.declared import Key, MayBePath
 from cli.options.engines import EngineOptions
 from cli.options.shared import (
     LANGUAGES,
@@ -16,7 +16,6 @@ from cli.options.shared import (
     AgentOptions,
     Engine,
     Json,
-    MinConfidence,
     SoundOptions,
     Source,
     VoiceDetector,
@@ -133,7 +132,17 @@ class EvaluateOptions:
             rich_help_panel=LANGUAGES,
         ),
     ] = "live"
-    min_confidence: MinConfidence = None
+    min_confidence: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            envvar="S2ST_MIN_CONFIDENCE",
+            help="Leave out words less sure than this, which people would see as \\[unclear].",
+            rich_help_panel=LANGUAGES,
+        ),
+        Key("0.0"),
+    ] = 0.0
     voice_detector: VoiceDetector = "pocketsphinx"
     sound: SoundOptions = field(default_factory=SoundOptions)
     agent: AgentOptions = field(default_factory=AgentOptions)

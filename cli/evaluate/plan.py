@@ -36,6 +36,7 @@ from engine.registry.ask import (
     check_voices,
     read_voices,
 )
+from engine.registry.extras import to_install
 from engine.simuleval.process import ForeignAgentConfig
 
 UNITS = ("word", "char", "spm")
@@ -157,6 +158,8 @@ def make_plan(options: EvaluateOptions) -> EvaluatePlan:
             task=task,
             live=options.policy == "live",
             partials="NE" in quality,
+            # An engine is measured by all it writes: which words of it are shown is for readers,
+            # and leaving some out would be scored as translating them badly.
             min_confidence=options.min_confidence,
             voices=voices,
             load_options=load_options,
@@ -194,7 +197,7 @@ def require_packages() -> None:
         if find_spec(package) is None:
             raise EngineError(
                 f"Evaluation needs the package '{package}', which is not installed.",
-                hint="Type: scripts/setup evaluate",
+                hint=f"Type: {to_install('evaluate')}",
             )
 
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from audio_io.errors import S2stError
 from cli.evaluate.plan import EvaluatePlan
 from cli.options.wording import worded
-from engine.evaluation.summary import Summary
+from engine.evaluation.summary import UNCLEAR_MARKS, Summary
 from engine.evaluation.work import MOST_TRIES, failure
 from engine.languages import language_name
 from engine.metrics.result import Item, ItemResult
@@ -178,6 +178,8 @@ def print_scores(plan: EvaluatePlan, summaries: Sequence[Summary]) -> None:
         print()
         for line in table([_row(score) for score in summary.scores]):
             print(line)
+        if UNCLEAR_MARKS in summary.circumstances:
+            print(summary.circumstances[UNCLEAR_MARKS])
         print()
     print("how each was measured")
     names: dict[str, list[str]] = {}
@@ -187,7 +189,8 @@ def print_scores(plan: EvaluatePlan, summaries: Sequence[Summary]) -> None:
     for settings, same in names.items():
         print(f"  {', '.join(same)}: {settings}")
     for name, text in first.circumstances.items():
-        print(f"  {name}: {text}")
+        if name != UNCLEAR_MARKS:  # that is each run's own
+            print(f"  {name}: {text}")
 
 
 def _title(plan: EvaluatePlan, summary: Summary) -> str:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from audio_io.chunk import AudioChunk, silence
 from audio_io.errors import OutputError, S2stError, system_said
+from audio_io.limit import PeakLimited
 from audio_io.paths import fitting, is_file, is_there
 from audio_io.ports import AudioSource
 from audio_io.recordings.address import open_address
@@ -182,7 +184,7 @@ class Translator:
                 shown=shown_by(source.clock),
             )
             session.run()
-            outputs.complete()
+            outputs.complete(source.clock.at(session.heard_s))
             made = outputs.digests()
             outcome.kept = self._changed(job.input.folder, made)
             journal, fingerprint = Journal(job.input.folder), job.fingerprint(self._plan)
@@ -249,6 +251,8 @@ class _Outputs:
         """By where they will be."""
         self._mixes: list[tuple[WavFile, WavFile]] = []
         """Finished sound and the speech it is made of."""
+        self._limited: list[PeakLimited] = []
+        """What holds the last of the speech back."""
         self._original: WavFile | None = None
         self.voices: dict[str, WrittenVoice] = {}
         self.paths = list(job.outputs(plan).values())
@@ -281,8 +285,8 @@ class _Outputs:
         for _, writer in self._writers:
             writer.hear(event)
 
-    def complete(self) -> None:
-        """Write what is left."""
+    def complete(self, length_s: float) -> None:
+        """Write what is left. `length_s` is the recording's: a dub is no shorter."""
         for file, writer in self._writers:
             writer.end()
             file.flush()
@@ -290,6 +294,8 @@ class _Outputs:
             self._trace.flush()
         if self._mixes:
             from audio_io.mix import mix_into  # brings soundfile
+        for limited in self._limited:
+            limited.flush()
         for out, speech in self._mixes:
             assert self._original is not None and self._plan.mix_original_db is not None
             speech.close()
@@ -297,6 +303,9 @@ class _Outputs:
             mix_into(out, speech.part, self._original.part, self._plan.mix_original_db)
         for whole in self._wholes.values():
             if isinstance(whole, WavFile):
+                if self._plan.timeline:
+                    end_sample = round(length_s * self._rate_hz)
+                    whole.write(AudioChunk(silence(0), self._rate_hz, end_sample))
                 whole.close()
 
     def digests(self) -> dict[str, str]:
@@ -325,12 +334,14 @@ class _Outputs:
         out = WavFile(path, self._rate_hz)
         self._stack.callback(out.abandon)
         self._wholes[path] = out
-        speech = out
-        if self._plan.mix_original_db is not None:
-            speech = WavFile(_scratch(path, "speech"), self._rate_hz)
-            self._stack.callback(speech.abandon)
-            self._mixes.append((out, speech))
         pacer = Timeline() if self._plan.timeline else OneAfterAnother()
+        if self._plan.mix_original_db is None:
+            self._limited.append(PeakLimited(out))
+            self.voices[language] = WrittenVoice(pacer, self._limited[-1])
+            return
+        speech = WavFile(_scratch(path, "speech"), self._rate_hz)
+        self._stack.callback(speech.abandon)
+        self._mixes.append((out, speech))  # which is limited as a whole
         self.voices[language] = WrittenVoice(pacer, speech)
 
     def _make_folder(self, folder: Path) -> None:

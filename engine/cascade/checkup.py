@@ -13,6 +13,7 @@ from engine.cascade.tts.espeak import VOICES, EspeakSynthesizer
 from engine.hearing.vad.choice import EXTRAS
 from engine.languages import language_name
 from engine.registry import Finding
+from engine.registry.extras import to_install
 
 
 def findings() -> Iterator[Finding]:
@@ -37,7 +38,7 @@ def _recognizer() -> Finding:
         recognizer.recognize(silence(recognizer.sample_rate_hz), state)
         recognizer.release(state)
     except (ImportError, S2stError) as error:
-        return Finding(name, False, str(error), "scripts/setup")
+        return Finding(name, False, str(error), to_install())
     return Finding(name, True, "hears English")
 
 

@@ -14,6 +14,7 @@ from engine.cascade.config import CascadeConfig
 from engine.errors import EngineError, UnknownEngineError
 from engine.hearing.vad.choice import NO_DETECTOR, load_detector, missing_detector
 from engine.registry import LoadOptions, Missing
+from engine.registry.extras import to_install
 
 RECOGNIZERS = {"pocketsphinx": "engine.cascade.asr.pocketsphinx:PocketsphinxRecognizer"}
 TRANSLATORS = {"apertium": "engine.cascade.mt.apertium:ApertiumTranslator"}
@@ -49,7 +50,7 @@ def missing(request: StreamRequest, options: LoadOptions) -> list[Missing]:
         )
     found = missing_detector(options.voice_detector)
     if find_spec("pocketsphinx") is None:
-        found.append(Missing("pocketsphinx (recognition)", "scripts/setup"))
+        found.append(Missing("pocketsphinx (recognition)", to_install()))
     if request.task is Task.ASR:
         return found
     programs, packages = [], set()
@@ -90,7 +91,7 @@ def _member(table: dict[str, str], name: str, role: str) -> Any:
     except ModuleNotFoundError as error:
         raise EngineError(
             f"The {role} '{name}' needs the package '{error.name}', which is not installed.",
-            hint="Type: scripts/setup",
+            hint=f"Type: {to_install()}",
         ) from error
 
 

@@ -32,6 +32,7 @@ SPEC = EngineSpec(
         "on spontaneous or noisy speech about every second one. "
         "Take its translations for a hint, and check them."
     ),
+    pace="faster than real time on one core",
     remarks={
         "glg": "spoken with a Portuguese voice: espeak-ng has no Galician one",
         "por": "lower quality: translated by way of Spanish",

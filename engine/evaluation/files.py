@@ -12,6 +12,7 @@ from typing import Any
 from audio_io.whole_file import WholeFile
 from engine.metrics.result import ItemResult
 from engine.metrics.scores import Score, shown
+from engine.text.unclear import UNCLEAR
 
 
 def write_simuleval_files(folder: Path, results: Sequence[ItemResult], unit: str) -> None:
@@ -86,13 +87,21 @@ def write_scores(
     for each in scores:
         value = "not measured" if each.value is None else repr(each.value)
         rows.append((each.name, value, each.unit, str(each.items), each.settings, each.reason))
-    write_text(folder / "scores.tsv", _tsv(rows))
     done = [result for result in results if not result.error]
+    if unclear := sum(result.unclear for result in done):
+        rows.append(("unclear", str(unclear), "", str(len(done)), unclear_marks(unclear), ""))
+    write_text(folder / "scores.tsv", _tsv(rows))
     items = [("index", "id", *per_item)]
     for place, result in enumerate(done):
         values = (shown(column[place]) for column in per_item.values())
         items.append((str(result.index), result.id, *values))
     write_text(folder / "metrics.tsv", _tsv(items))
+
+
+def unclear_marks(count: int) -> str:
+    """What became of the marks for words the engine was not sure of."""
+    marks = "mark" if count == 1 else "marks"
+    return f"{count} {UNCLEAR} {marks} left out of the text: no score takes them for words"
 
 
 def _tsv(rows: Sequence[Sequence[str]]) -> str:

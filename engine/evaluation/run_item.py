@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from engine.metrics.result import Item, ItemResult
 from engine.registry import EngineSpec, LoadOptions, find_engine
 from engine.simuleval.process import AgentProcess, ForeignAgentConfig
 from engine.text.losses import told_of_losses
+
+if TYPE_CHECKING:
+    from engine.simuleval.bridge import EngineStates
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ class ItemRunner:
             lost_ms=1000 * sum(each.end_s - each.start_s for each in heard.lost),
             lost=told_of_losses(heard.lost) if heard.lost else "",
             taken=heard.taken,
+            unclear=self._states.unclear if self._states is not None else 0,
         )
 
     def _send(
@@ -149,11 +153,16 @@ class ItemRunner:
         return TextInstance(item, samples, rate_hz, self._config.unit)
 
     def _erased(self) -> int | None:
+        if self._states is None or self._states.flicker is None:
+            return None
+        return self._states.flicker.erased
+
+    @property
+    def _states(self) -> "EngineStates | None":
+        """What an engine of ours remembers of the recording; None with somebody's agent."""
         from engine.simuleval.bridge import EngineAgent
 
-        if not isinstance(self._agent, EngineAgent) or self._agent.states.flicker is None:
-            return None
-        return int(self._agent.states.flicker.erased)
+        return self._agent.states if isinstance(self._agent, EngineAgent) else None
 
 
 @contextmanager

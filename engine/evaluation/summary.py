@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from audio_io.errors import UsageError
-from engine.evaluation.files import write_text
+from engine.evaluation.files import unclear_marks, write_text
 from engine.evaluation.journal import ResultJournal
 from engine.metrics.result import ItemResult
 from engine.metrics.scores import Score
 
 NAME = "summary.json"
+UNCLEAR_MARKS = "unclear"
 PACKAGES = ("s2st", "simuleval", "sacrebleu", "omnisteval", "jiwer", "numpy")
 
 
@@ -73,12 +74,13 @@ def circumstances(results: Sequence[ItemResult], threads: int) -> dict[str, str]
             versions.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             continue
+    unclear = sum(result.unclear for result in results)
     return {
         "machine": "; ".join(machines) or "unknown",
         "workers": ", ".join(map(str, workers)),
         "threads": str(threads),
         "versions": ", ".join(versions),
-    }
+    } | ({UNCLEAR_MARKS: unclear_marks(unclear)} if unclear else {})
 
 
 def write_summary(summary: Summary) -> None:

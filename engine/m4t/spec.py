@@ -9,6 +9,7 @@ from engine.layers.seamless_languages import SEAMLESS_SOURCES, SEAMLESS_SPEECH, 
 from engine.m4t.config import FILE_POLICY, LIVE_POLICY, idle
 from engine.models.weights import Weights
 from engine.registry import EngineSpec, LoadOptions, ModelFile, ModelSpec, Setting
+from engine.registry.extras import to_install
 
 
 def _keep(source: Path, target: Path, progress: Callable[[str, int, int], None]) -> None:
@@ -33,7 +34,7 @@ MODEL = ModelSpec(
     licence="CC-BY-NC 4.0: not for commercial use",
     formats=("seamless-m4t-v2", "seamless_m4t_v2"),
     convert=_keep,
-    setup="scripts/setup m4t",
+    setup=to_install("m4t"),
     parameters=2_309_249_669,
     kept_as_fetched=True,
     files=tuple(
@@ -121,4 +122,5 @@ SPEC = EngineSpec(
     policies={"file": FILE_POLICY, "live": LIVE_POLICY},
     settings=SETTINGS,
     idle=idle,
+    pace="of a speed that was not measured",
 )

@@ -25,6 +25,7 @@ from engine.events import (
 )
 from engine.languages import written_without_spaces
 from engine.session import Heard
+from engine.text.unclear import without_unclear
 
 FACTOR_S = 10.0
 """Over how much sound the engine's speed is measured."""
@@ -60,9 +61,8 @@ class Lag:
 
 
 def count_words(text: str, language: str) -> int:
-    """Words, without those that stand in brackets for what was not understood; characters where
-    there are no spaces."""
-    words = [word for word in text.split() if not word.startswith("[")]
+    """Words, without marks for what was not understood; characters where there are no spaces."""
+    words = without_unclear(text)[0].split()
     return len("".join(words)) if written_without_spaces(language) else len(words)
 
 

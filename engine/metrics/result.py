@@ -90,6 +90,8 @@ class ItemResult:
     """What of it was lost, in words."""
     taken: str = ""
     """Which of its sounds was heard; empty where there was nothing to choose."""
+    unclear: int = 0
+    """Marks for words the engine was not sure of, which are no words of the text."""
     error: str = ""
 
 

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from audio_io.paths import is_there
 from engine.errors import EngineError
+from engine.registry.extras import to_install
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ def look_up_on_hub(repository: str, file: str, revision: str, sha256: str | None
         from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
     except ImportError as error:
         raise EngineError(
-            "The package huggingface_hub is missing.", hint="Type: scripts/setup seamless"
+            "The package huggingface_hub is missing.", hint=f"Type: {to_install('seamless')}"
         ) from error
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
     url = hf_hub_url(repository, file, revision=revision, endpoint=endpoint)

@@ -130,13 +130,13 @@ def _choose(
 ) -> Choice:
     if name != AUTO:
         return Choice(_named(name, request, specs, options), "as asked")
-    reasons: list[str] = []
+    uncovered: list[str] = []
     incomplete: list[tuple[EngineSpec, list[Missing]]] = []
     refused: list[S2stError] = []
     for spec in specs:
         reason = spec.uncovered(request)
         if reason:
-            reasons.append(f"{spec.title} {reason}")
+            uncovered.append(f"{spec.title} {reason}")
             continue
         try:
             missing = spec.missing(request, options)
@@ -150,12 +150,36 @@ def _choose(
         incomplete.append((spec, missing))
     if refused:
         raise refused[0]
-    if incomplete:
+    if incomplete and not uncovered:
         raise _incomplete(*incomplete[0])
+    if incomplete:
+        lacking = [f"{spec.title} {_lacks(spec, missing)}" for spec, missing in incomplete]
+        raise EngineError(
+            f"No engine is ready here for {describe(request)}: {'; '.join(uncovered + lacking)}.",
+            hint=f"Type: {_remedies(incomplete[0][1])}{_listing(request)}",
+        )
     raise LanguageError(
-        f"No engine here covers {describe(request)}: {'; '.join(reasons)}.",
+        f"No engine here covers {describe(request)}: {'; '.join(uncovered)}.",
         hint="`s2st languages` lists what each one covers.",
     )
+
+
+def _listing(request: StreamRequest) -> str:
+    """Where the engines stand side by side."""
+    if request.source is None or request.task is Task.ASR:
+        return ""
+    targets = ",".join(request.targets)
+    return f" (`s2st languages ⟦source⟧ {request.source} ⟦targets⟧ {targets}` compares them)"
+
+
+def _lacks(spec: EngineSpec, missing: Sequence[Missing]) -> str:
+    """What keeps an engine from being taken, and what is to be expected of it then."""
+    pace = f", and is {spec.pace}" if spec.has_weights and spec.pace else ""
+    return f"lacks {' and '.join(item.what for item in missing)}{pace}"
+
+
+def _remedies(missing: Sequence[Missing]) -> str:
+    return " && ".join(dict.fromkeys(item.remedy for item in missing))
 
 
 def describe(request: StreamRequest) -> str:
@@ -181,7 +205,8 @@ def _named(
     reason = spec.uncovered(request)
     if reason:
         raise LanguageError(
-            f"T{spec.title[1:]} {reason}.", hint="`s2st languages` lists what each engine covers."
+            f"T{spec.title[1:]} {reason}.",
+            hint="`s2st languages` lists what each engine covers.",
         )
     missing = spec.missing(request, options)
     if missing:
@@ -205,10 +230,9 @@ def _incomplete(
     spec: EngineSpec, missing: list[Missing], others: Sequence[EngineSpec] = ()
 ) -> EngineError:
     """With what would complete it, and which others could do the same now."""
-    what = " and ".join(item.what for item in missing)
     return EngineError(
-        f"The engine '{spec.name}' lacks {what}.",
+        f"The engine '{spec.name}' {_lacks(spec, missing)}.",
         hint="Type: "
-        + " && ".join(item.remedy for item in missing)
+        + _remedies(missing)
         + "".join(f", or take {other.title}: ⟦engine⟧ {other.name}" for other in others[:1]),
     )

@@ -199,6 +199,8 @@ class EngineSpec:
     notice: str = ""
     """What a user must know on every run that is not to be quiet; empty for an engine that needs no
     warning."""
+    pace: str = ""
+    """How it stands with real time, as far as that is known: what follows "it is"."""
     remarks: Mapping[str, str] = field(default_factory=dict)
     """What is special about a target language."""
 

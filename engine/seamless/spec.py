@@ -8,6 +8,7 @@ from engine.agent import Agent
 from engine.layers.seamless_languages import SEAMLESS_SOURCES, SEAMLESS_SPEECH, SEAMLESS_WRITES
 from engine.models.weights import Weights
 from engine.registry import EngineSpec, LoadOptions, ModelFile, ModelSpec, Setting
+from engine.registry.extras import to_install
 from engine.seamless.config import DEFAULT_POLICY
 
 
@@ -33,7 +34,7 @@ MODEL = ModelSpec(
     licence="CC-BY-NC 4.0: not for commercial use",
     formats=("seamless-streaming", ""),
     convert=_convert,
-    setup="scripts/setup seamless",
+    setup=to_install("seamless"),
     files=(
         ModelFile(
             "seamless_streaming_unity.pt",
@@ -111,4 +112,5 @@ SPEC = EngineSpec(
     file_block_ms=320,
     policies={"file": DEFAULT_POLICY, "live": DEFAULT_POLICY},
     settings=SETTINGS,
+    pace="far slower than real time without a GPU (with one: not measured)",
 )

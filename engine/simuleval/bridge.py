@@ -30,6 +30,7 @@ from engine.events import Event, SourceText, TargetAudio, TargetText
 from engine.languages import resolve_language
 from engine.metrics.flicker import Flicker
 from engine.registry import LoadOptions, choose_engine
+from engine.text.unclear import without_unclear
 
 _SPACE_MARK = "▁"
 
@@ -55,6 +56,8 @@ class EngineStates(AgentStates):  # type: ignore[misc]  # SimulEval has no types
         self.speech: list[Samples] = []
         self.speech_rate_hz = 0
         self.flicker: Flicker | None = None
+        self.unclear = 0
+        """Marks for words the engine was not sure of: no words, and so not written."""
 
     def open(self) -> None:
         if not self._is_open:
@@ -153,12 +156,13 @@ class EngineAgent(GenericAgent):  # type: ignore[misc]
             states.speech_rate_hz = event.chunk.sample_rate_hz
         elif self._is_wanted(event):
             assert isinstance(event, SourceText | TargetText)
+            text, marks = without_unclear(event.text)
             if self.request.partials:
                 states.flicker = states.flicker or Flicker(event.language)
-                states.flicker.write(event.text, committed=event.committed)
+                states.flicker.write(text, committed=event.committed)
             if event.committed:
-                text = event.text if self._to_units is None else self._to_units(event.text)
-                states.text.append(text)
+                states.unclear += marks
+                states.text.append(text if self._to_units is None else self._to_units(text))
 
     def _is_wanted(self, event: Event) -> bool:
         if self._language is None:
@@ -171,6 +175,9 @@ class EngineAgent(GenericAgent):  # type: ignore[misc]
         parser.add_argument("--src", default=None, help="Language that is spoken.")
         parser.add_argument("--tgt", default=None, help="Language to translate to.")
         parser.add_argument("--transcribe", action="store_true", help="Write what is said.")
+        parser.add_argument(
+            "--min-confidence", type=float, default=0.0, help="Leave out words less sure than this."
+        )
 
     @classmethod
     def from_args(cls, args: argparse.Namespace) -> "EngineAgent":
@@ -183,6 +190,7 @@ class EngineAgent(GenericAgent):  # type: ignore[misc]
             task=Task.ASR if args.transcribe else task,
             partials=False,
             live=True,
+            min_confidence=args.min_confidence,
         )
         spec = choose_engine(args.engine, request).spec
         assert spec.input_rate_hz is not None

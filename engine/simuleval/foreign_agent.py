@@ -20,6 +20,7 @@ from engine.errors import EngineError, LanguageError
 from engine.events import Event, SourceText, TargetText, UtteranceEnded
 from engine.languages import LANGUAGES
 from engine.registry import EngineSpec, LoadOptions, Missing
+from engine.registry.extras import to_install
 from engine.simuleval.process import AgentDescription, AgentProcess, ForeignAgentConfig, Written
 from engine.text.output import Output, Span
 
@@ -332,5 +333,5 @@ def _missing(_: StreamRequest, options: LoadOptions) -> list[Missing]:
     """What the agent needs of this Python; of another, loading it says."""
     assert options.agent is not None
     if options.agent.python is None and find_spec("simuleval") is None:
-        return [Missing("simuleval", "scripts/setup evaluate")]
+        return [Missing("simuleval", to_install("evaluate"))]
     return []

@@ -7,6 +7,7 @@ here   ──question──▶  child
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -24,6 +25,9 @@ from engine.errors import EngineError
 GRACE_S = 5.0
 """How long a process may take to end before it is killed."""
 PROGRESS_EVERY_S = 0.1
+SAFE_PATH = "PYTHONSAFEPATH"
+_environment = threading.Lock()
+"""Held while it is not as it was."""
 
 Tell: TypeAlias = Callable[[object], None]
 """Says something while a question is at work."""
@@ -87,9 +91,10 @@ class Child:
         self.is_busy = False
         """Whether a question waits for its answer."""
         self._closing = threading.Lock()
-        resource_tracker.ensure_running()  # starting it unblocks signals
-        with _signals_wait():
-            self.process.start()
+        with _python_looks_elsewhere():
+            resource_tracker.ensure_running()  # starting it unblocks signals
+            with _signals_wait():
+                self.process.start()
         theirs.close()
 
     def send(self, question: object) -> None:
@@ -184,6 +189,22 @@ def seldom(tell: Tell) -> Tell:
         tell(what)
 
     return say
+
+
+@contextlib.contextmanager
+def _python_looks_elsewhere() -> Iterator[None]:
+    """A Python that starts in the block takes no module from the current folder, where anybody's
+    `random.py` may lie: `multiprocessing` starts it with `-c`, which puts that folder first."""
+    with _environment:
+        asked = os.environ.get(SAFE_PATH)
+        os.environ[SAFE_PATH] = "1"
+        try:
+            yield
+        finally:
+            if asked is None:
+                os.environ.pop(SAFE_PATH, None)
+            else:
+                os.environ[SAFE_PATH] = asked
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 from audio_io.errors import S2stError
 from engine.errors import EngineError
+from engine.registry.extras import to_install
 from engine.streams.child import Do, Done, Failed, Progress, Said, failed
 from engine.streams.run import Fates, Task, Work, attempted, hand_on
 
@@ -48,7 +49,8 @@ def _connected(address: str, count: int) -> Iterator[Any]:
         import ray
     except ModuleNotFoundError as error:
         raise EngineError(
-            "⟦ray⟧ needs the package 'ray', which is not installed.", hint="Type: scripts/setup ray"
+            "⟦ray⟧ needs the package 'ray', which is not installed.",
+            hint=f"Type: {to_install('ray')}",
         ) from error
     try:
         ray.init(

@@ -17,6 +17,7 @@ from rich.cells import cell_len
 from engine.events import SourceText, TargetText
 from engine.languages import written_without_spaces
 from engine.text.graphemes import graphemes
+from engine.text.reading import reading_ms
 from engine.text.times import TextTimes
 
 LINE_CELLS = 42
@@ -25,6 +26,10 @@ SHORTEST_MS = 1000
 LONGEST_MS = 7000
 PAUSE_MS = 1000
 """A silence this long ends a cue, or the words after it would be read before they are said."""
+LATE_MS = 1000
+"""So much later than it is said a cue may begin, so that the one before can be read."""
+SMALLEST_GAP_MS = 83
+"""A shorter darkness between two cues, of less than two pictures of a film, is only a flicker."""
 _STEP_BACK_MS = 300
 """An utterance that begins this long before the one before it ended is shown before it."""
 
@@ -64,12 +69,14 @@ class SubtitleComposer:
     """Cues of one language, from committed text in the order it comes.
 
     What it holds is the open cue, so memory does not grow with the recording. Cues are in order
-    and never overlap, unless the recording's clock itself steps back; each is shown for 1 to 7 s.
-    Where a short span holds more text than fits, later cues wait, and catch up as soon as the
+    and never overlap, unless the recording's clock itself steps back; each is shown for 1 to 7 s,
+    and as long as it takes to be read where the next one leaves that much, or begins up to a second
+    late. Where a short span holds more text than fits, later cues wait, and catch up as soon as the
     speech leaves room.
     """
 
     def __init__(self, language: str) -> None:
+        self._language = language
         self._spaceless = written_without_spaces(language)
         self._open: list[_Piece] = []
         self._utterance: int | None = None
@@ -103,7 +110,7 @@ class SubtitleComposer:
 
     def finish(self) -> list[Cue]:
         """The recording is over: what was still open, one cue or none."""
-        return [self._close(len(self._open))] if self._open else []
+        return [self._close(len(self._open), None)] if self._open else []
 
     def _pieces(self, word: str, times: TextTimes, offset: int, spaced: bool) -> list[_Piece]:
         """One word of the text, which begins at `offset` of it, in parts that fit on a line."""
@@ -158,17 +165,27 @@ class SubtitleComposer:
             pause_ms = piece.start_ms - self._open[-1].end_ms
             # A word like "yes" is shown with what follows when nothing is left of its second.
             if pause_ms >= PAUSE_MS or (starts_utterance and shown_ms >= SHORTEST_MS):
-                cues.append(self._close(len(self._open)))
+                cues.append(self._close(len(self._open), piece))
         while self._open and not _fits([*self._open, piece]):
-            cues.append(self._close(_best_end(self._open)))
+            cues.append(self._close(_best_end(self._open), piece))
         self._open.append(piece)
         return cues
 
-    def _close(self, count: int) -> Cue:
-        """The cue of the first `count` open pieces."""
+    def _close(self, count: int, piece: _Piece | None) -> Cue:
+        """The cue of the first `count` open pieces. `piece`, if there is one, comes after all."""
         shown, self._open = self._open[:count], self._open[count:]
+        after = self._open[0] if self._open else piece
         start_ms = max(shown[0].start_ms, self._free_from_ms)
-        end_ms = min(max(shown[-1].end_ms, start_ms + SHORTEST_MS), start_ms + LONGEST_MS)
+        end_ms = max(shown[-1].end_ms, start_ms + SHORTEST_MS)
+        read_ms = start_ms + reading_ms(_text(shown), self._language)
+        if after is not None:
+            read_ms = min(read_ms, after.start_ms + LATE_MS)
+        longest_ms = start_ms + LONGEST_MS
+        end_ms = min(max(end_ms, read_ms), longest_ms)
+        if after is not None and 0 < after.start_ms - end_ms < SMALLEST_GAP_MS:
+            end_ms = after.start_ms
+            if end_ms > longest_ms:
+                end_ms -= SMALLEST_GAP_MS
         self._free_from_ms = end_ms
         return Cue(start_ms / 1000, end_ms / 1000, _lines(shown))
 

@@ -15,11 +15,11 @@ from audio_io.chunk import Samples
 from audio_io.paths import expanded, is_folder
 from engine.errors import EngineError, LanguageError
 from engine.languages import LANGUAGES, language_name
+from engine.registry.extras import to_install
 
 RATE_HZ = 16_000
 SHORTEST_SAMPLES = RATE_HZ // 10
 """Whisper makes words out of less sound than this; none are said in it."""
-EXTRA = "Type: scripts/setup whisper"
 OWN_CODES = {"jav": "jw", "cmn_Hant": "zh", "ary": "ar", "arz": "ar", "zlm": "ms"}
 """Languages that Whisper calls by another code than ISO 639-1's, or counts with a wider one."""
 FILES = ("model.bin", "tokenizer.json")
@@ -70,7 +70,7 @@ class Whisper:
             raise EngineError(
                 f"Listening to speech with Whisper needs the package '{error.name}', which is not "
                 "installed.",
-                hint=EXTRA,
+                hint=f"Type: {to_install('whisper')}",
             ) from error
         if not logging.getLogger().isEnabledFor(logging.WARNING):
             ctranslate2.set_log_level(logging.ERROR)  # it has a log of its own

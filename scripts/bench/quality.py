@@ -21,7 +21,7 @@ from sacrebleu.metrics.chrf import CHRF
 
 from audio_io.manifest import ManifestRow
 from engine.languages import resolve_language
-from engine.text.unclear import UNCLEAR
+from engine.text.unclear import UNCLEAR, without_unclear
 
 TARGET_WER = 0.30
 NORMALISER = (
@@ -135,7 +135,8 @@ def _translate(rows: Sequence[ManifestRow], target: str, *options: str) -> Texts
 
 def _read(path: Path) -> str:
     """All utterances of one text file, joined."""
-    return " ".join(path.read_text(encoding="utf-8").replace(UNCLEAR, " ").split())
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return " ".join(without_unclear(line)[0] for line in lines).strip()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from engine.agent import StreamRequest
 from engine.models.store import convert
 from engine.registry import LoadOptions
 from engine.seamless.spec import SPEC
-from tests.cli.running import Ran, inside
+from tests.cli.running import TWO, Ran, inside
 from tests.fakes import DATA
 
 TARGETS = ["cat", "epo", "fra", "glg", "ita", "por", "spa"]
@@ -74,6 +74,38 @@ def test_languages_says_what_the_engine_hears_writes_and_speaks() -> None:
     table = inside("languages").out
     assert all(code in table for code in TARGETS)
     assert "Spanish" in table
+
+
+def test_languages_of_a_pair_says_which_engines_do_it_and_what_they_take(tmp_path: Path) -> None:
+    nothing = {"S2ST_MODELS": str(tmp_path)}
+    ran = inside("languages", "--src", "German", "--tgt", "eng", env=nothing)
+
+    assert ran.code == 0
+    cascade, seamless, lacks, pace = ran.out.splitlines()[:4]
+    assert cascade == "cascade: hears only English, not German (deu)"
+    assert seamless == "seamless: German to English, text and speech"
+    assert lacks.endswith("s2st models pull seamless-streaming")
+    assert pace.startswith("    is far slower than real time")
+    told = inside("file", TWO, "--src", "deu", "--tgt", "eng", env=nothing).err
+    assert "`s2st languages --src deu --tgt eng` compares them" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "ready", "does"),
+    [
+        ("--src eng --tgt spa,glg", True, "English to Spanish and Galician, text and speech"),
+        ("--src eng --tgt eng", True, "English to English, text"),
+        ("--src eng", True, "English to 7 languages"),
+        ("--tgt zul", False, ""),
+        ("--src auto --tgt spa", False, ""),
+    ],
+)
+def test_languages_of_what_is_half_said(words: str, ready: bool, does: str) -> None:
+    ran = inside("languages", "--json", "--engine", "cascade", *words.split())
+
+    [record] = map(json.loads, ran.out.splitlines())
+    assert (record["ready"], bool(record["why_not"])) == (ready, not ready)
+    assert record["does"].startswith(does)
 
 
 def test_languages_of_an_unknown_engine_is_a_usage_error() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.errors import EngineError, UnknownEngineError
 from engine.registry import Missing
+from engine.registry.extras import to_install
 
 NO_DETECTOR = "none"
 """The whole stream is one utterance."""
@@ -13,7 +14,7 @@ DETECTORS = {
     "pocketsphinx": "engine.hearing.vad.pocketsphinx:EndpointerDetector",
     "silero": "engine.hearing.vad.silero:SileroDetector",
 }
-EXTRAS = {"silero": ("silero_vad", "scripts/setup silero")}
+EXTRAS = {"silero": ("silero_vad", to_install("silero"))}
 """Detectors that the base install lacks: the package they need, and the line that brings it."""
 
 
@@ -43,5 +44,5 @@ def load_detector(name: str) -> Any:
     except ModuleNotFoundError as error:
         raise EngineError(
             f"The voice detector '{name}' needs the package '{error.name}', which is not there.",
-            hint=f"Type: {EXTRAS[name][1] if name in EXTRAS else 'scripts/setup'}",
+            hint=f"Type: {EXTRAS[name][1] if name in EXTRAS else to_install()}",
         ) from error

@@ -116,13 +116,14 @@ def test_a_run_leaves_scores_and_the_files_of_simuleval(once: Path) -> None:
     assert all(value is not None for value in values_in(once).values())
 
 
-def test_simuleval_scores_the_files_again_the_same(once: Path) -> None:
+def simulevals(folder: Path) -> dict[str, float]:
+    """What SimulEval itself makes of the files of a run."""
     from argparse import Namespace
 
     from simuleval.evaluator import SentenceLevelEvaluator
 
     arguments = Namespace(
-        output=str(once),
+        output=str(folder),
         score_only=True,
         no_scoring=False,
         computation_aware=False,
@@ -135,15 +136,55 @@ def test_simuleval_scores_the_files_again_the_same(once: Path) -> None:
         quality_metrics=["BLEU"],
         sacrebleu_tokenizer="13a",
     )
-    config = (once / "config.yaml").read_text()
+    config = (folder / "config.yaml").read_text()
     try:
-        theirs = SentenceLevelEvaluator.from_args(arguments).results
+        results = SentenceLevelEvaluator.from_args(arguments).results
     finally:
-        (once / "config.yaml").write_text(config)  # SimulEval writes a wrong one
+        (folder / "config.yaml").write_text(config)  # SimulEval writes a wrong one
+    return {name: values[0] for name, values in results.items()}
 
+
+def test_simuleval_scores_the_files_again_the_same(once: Path) -> None:
     ours = values_in(once)
+
+    theirs = simulevals(once)
+
     for name in ("BLEU", "AL", "LAAL", "AP", "DAL", "ATD"):
-        assert theirs[name][0] == pytest.approx(ours[name], abs=5e-4), name
+        assert theirs[name] == pytest.approx(ours[name], abs=5e-4), name
+
+
+def test_marks_for_unclear_words_are_no_words_of_a_hypothesis(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    ran = inside(
+        *("evaluate", "--data-file", MANIFEST, "--end-index", 3, "--policy", "file"),
+        *("--min-confidence", 0.9, "-o", folder),
+    )
+
+    assert ran.code == 0, ran.err
+    lines = [json.loads(line) for line in (folder / "instances.log").read_text().splitlines()]
+    assert not any("[" in line["prediction"] for line in lines)
+    assert all(len(line["prediction"].split()) == len(line["delays"]) for line in lines)
+    [told] = [line for line in ran.out.splitlines() if "[unclear]" in line]
+    marks = int(told.split()[0])
+    assert marks > 0
+    [row] = [line for line in (folder / "scores.tsv").read_text().splitlines() if told in line]
+    assert row.split("\t")[:2] == ["unclear", str(marks)]
+    theirs, ours = simulevals(folder), values_in(folder)
+    for name in ("BLEU", "AL", "LAAL", "AP", "DAL", "ATD"):
+        assert theirs[name] == pytest.approx(ours[name], abs=5e-4), name
+
+
+def test_an_engine_is_scored_by_all_it_writes_unless_asked_otherwise(
+    once: Path, tmp_path: Path
+) -> None:
+    all_kept = tmp_path / "out"
+    ran = inside(
+        *("evaluate", "--data-file", MANIFEST, "--min-confidence", 0, "-o", all_kept, *QUIET)
+    )
+
+    assert ran.code == 0, ran.err
+    assert values_in(all_kept)["BLEU"] == values_in(once)["BLEU"]
+    assert "unclear" not in (once / "scores.tsv").read_text()
 
 
 def test_computation_aware_numbers_differ_and_are_never_smaller(once: Path) -> None:

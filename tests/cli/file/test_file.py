@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from tests.cli.running import NOTICE, SHORT, SPANISH, TWO, Ran, contents, inside, names, s2st
 
@@ -114,6 +115,21 @@ def test_the_original_is_mixed_in_at_its_level_under_speech_on_the_timeline(
     of_original = original[: round(length / rate_hz * original_rate_hz)]
     level_db = 10 * np.log10(np.mean(under**2) / np.mean(of_original**2))
     assert level_db == pytest.approx(-18, abs=0.5)
+
+
+def test_a_dub_is_as_long_as_its_recording_and_leaves_room_above_its_peaks(tmp_path: Path) -> None:
+    spoken, rate_hz = soundfile.read(SHORT)
+    soundfile.write(
+        tmp_path / "talk.wav", np.pad(0.99 * spoken / abs(spoken).max(), (0, 4 * rate_hz)), rate_hz
+    )
+    words = ("file", tmp_path / "talk.wav", "--tgt", "spa,cat", "--format", "wav", "-q")
+    assert inside(*words, "--timeline", "-o", tmp_path / "alone").code == 0
+    assert inside(*words, "--mix-original", "0", "-o", tmp_path / "mixed").code == 0
+    for dub in (*(tmp_path / "alone").glob("*.wav"), *(tmp_path / "mixed").glob("*.wav")):
+        samples, dub_rate_hz = soundfile.read(dub)
+        assert len(samples) / dub_rate_hz == pytest.approx(len(spoken) / rate_hz + 4, abs=0.01)
+        finer = soxr.resample(samples, dub_rate_hz, 8 * dub_rate_hz, quality="VHQ")
+        assert 20 * np.log10(abs(finer).max()) < -0.9
 
 
 def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:

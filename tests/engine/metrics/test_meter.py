@@ -16,7 +16,7 @@ from engine.events import (
     TargetAudio,
     TargetText,
 )
-from engine.metrics.meter import SILENT_DB, Lag, Meter, Percentiles
+from engine.metrics.meter import SILENT_DB, Lag, Meter, Percentiles, count_words
 from engine.session import Heard
 
 RATE_HZ = 16_000
@@ -179,3 +179,17 @@ def test_speech_that_is_never_played_does_not_gather() -> None:
     finally:
         tracemalloc.stop()
     assert after - before < 20_000
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "words"),
+    [
+        ("We have [unclear] dogs.", "eng", 3),
+        ("[unclear].", "eng", 0),
+        ("They [sic] have dogs", "eng", 4),
+        ("今日[unclear]は", "jpn", 3),
+        ("[unclear]今日は", "jpn", 3),
+    ],
+)
+def test_marks_for_unclear_words_are_not_counted(text: str, language: str, words: int) -> None:
+    assert count_words(text, language) == words

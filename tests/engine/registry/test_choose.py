@@ -79,6 +79,22 @@ def test_what_else_could_do_the_job_is_named() -> None:
         choose_engine("big", TO_SPANISH, [spec("big", lacks_weights), spec("good")])
 
 
+def test_a_dead_end_says_what_each_engine_would_take_and_how_fast_that_is() -> None:
+    small = spec("small", sources=frozenset({"eng"}))
+    slow = spec("slow", lacks_weights, has_weights=True, pace="slower than real time")
+    untried = spec("untried", lacks_weights)
+
+    with pytest.raises(EngineError) as said:
+        choose_engine("auto", StreamRequest("deu", ("spa",)), [small, slow, untried])
+
+    assert str(said.value) == (
+        "No engine is ready here for German to Spanish: the engine 'small' hears only English, not "
+        "German (deu); the engine 'slow' lacks its weights, and is slower than real time; the "
+        "engine 'untried' lacks its weights. Type: s2st models pull big "
+        "(`s2st languages ⟦source⟧ deu ⟦targets⟧ spa` compares them)"
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "request_", "table", "kind", "said"),
     [

@@ -3,6 +3,7 @@
 import json
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,29 @@ def test_an_engine_is_had_by_name_as_simuleval_makes_agents() -> None:
         agent.engine.close()
 
     assert written.startswith("Mañana")
+
+
+class Doubter(Counter):
+    """Is sure of nothing but its last second."""
+
+    def step(self, chunk: AudioChunk, state: dict[str, int]) -> Iterator[Event]:
+        if chunk.boundary is not Boundary.STREAM:
+            yield TargetText(0, "spa", "two dogs", 0.0, 1.0, committed=False)
+            return
+        yield TargetText(0, "spa", "[unclear] dogs [unclear].", 0.0, 1.0, committed=True)
+        yield TargetText(0, "spa", " [unclear].", 0.0, 1.0, committed=True)
+
+
+def test_what_stands_for_unclear_words_is_never_written_and_is_counted() -> None:
+    agent = SpeechToText(Doubter(), replace(TO_TEXT, partials=True), RATE_HZ)
+    agent.pushpop(segment(np.zeros(RATE_HZ, np.float32)))
+
+    written = agent.pushpop(segment(np.zeros(RATE_HZ, np.float32), finished=True))
+
+    assert written.content == "dogs."
+    assert agent.states.unclear == 3
+    assert agent.states.flicker is not None
+    assert agent.states.flicker.erased == 2  # "two dogs" became "dogs."
 
 
 def test_pieces_keep_the_space_that_text_brings() -> None:

@@ -94,8 +94,47 @@ def test_words_cut_otherwise_than_the_text_still_give_their_times() -> None:
 def test_a_short_utterance_is_shown_for_a_second_and_pushes_what_follows_back() -> None:
     dense = " ".join(letter * 9 for letter in "abcdefghijklmnopqrstuvwx")
     cues = compose("spa", said(0, dense, 0, 1.5), said(1, " Fin.", 4, 4.4))
-    # Three cues in 1.5 s: half a second each is stretched to one; the pause takes it up.
-    assert [(cue.start_s, cue.end_s) for cue in cues] == [(0, 1), (1, 2), (2, 3), (4, 5)]
+    # Three cues of 79 characters in 1.5 s, which want 4.65 s each: the next begin a second late at
+    # most, but each is shown for one; the pause takes up what is left of the third.
+    assert [(cue.start_s, cue.end_s) for cue in cues] == [(0, 1.5), (1.5, 2.5), (2.5, 5), (5, 6)]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "next_s", "end_s"),
+    [
+        # 34 characters at 17 a second: two seconds, of which one was said.
+        ("spa", "x" * 33 + ".", 5.0, 2.0),
+        ("spa", "x" * 33 + ".", 2.0, 2.0),
+        ("spa", "x" * 33 + ".", 1.95, 2.0),  # 0.05 s that the next begins later
+        ("spa", "x" * 33 + ".", 2.05, 2.05),  # 50 ms of darkness are bridged
+        ("spa", "x" * 33 + ".", 2.083, 2.0),  # 83 ms are not
+        ("spa", "x" * 41 + ".", 1.2, 2.2),  # 2.47 s, and the next waits no longer than a second
+        ("cmn", "水" * 18, 5.0, 2.0),  # nine a second
+        ("jpn", "水" * 10, 5.0, 2.5),  # four a second
+        ("kor", "x" * 24, 5.0, 2.0),  # twelve a second
+    ],
+)
+def test_a_cue_stays_as_long_as_it_takes_to_be_read(
+    language: str, text: str, next_s: float, end_s: float
+) -> None:
+    events = (
+        TargetText(0, language, text, 0, 1, committed=True),
+        TargetText(1, language, "y" * 42, next_s, next_s + 3, committed=True),
+    )
+    first, second = compose(language, *events)
+    assert (first.start_s, first.end_s) == (0, end_s)
+    assert second.start_s == max(next_s, end_s)
+
+
+def test_the_last_cue_can_be_read_too_but_for_seven_seconds_at_most() -> None:
+    assert compose("spa", said(0, "x" * 34, 0, 1)) == [Cue(0, 2, ("x" * 34,))]
+    assert compose("jpn", said(0, "水" * 42, 0, 1))[0].end_s == 7
+
+
+def test_a_gap_behind_the_longest_cue_is_widened_instead() -> None:
+    words = (Word("a", 0, 7.02), Word("b", 7.05, 9))
+    cues = compose("spa", said(0, "a b", 0, 9, words))
+    assert [(cue.start_s, cue.end_s) for cue in cues] == [(0, 6.967), (7.05, 9)]
 
 
 def test_an_utterance_under_a_second_is_joined_with_the_next() -> None:
@@ -115,8 +154,8 @@ def test_a_text_without_a_leading_space_goes_on_with_the_word_before() -> None:
 
 
 def test_a_word_wider_than_a_line_is_broken() -> None:
-    assert compose("spa", said(0, "x" * 50, 0, 2), said(0, "x" * 10, 2, 3)) == [
-        Cue(0, 3, ("x" * 42, "x" * 18))
+    assert compose("spa", said(0, "x" * 50, 0, 2), said(0, "x" * 10, 2, 4)) == [
+        Cue(0, 4, ("x" * 42, "x" * 18))
     ]
 
 
@@ -231,7 +270,9 @@ def test_every_rule_holds_for_hundreds_of_random_streams(language: str) -> None:
                 assert unicodedata.category(line[0])[0] != "M" and line[0] != "\u200d"
             duration_ms = round(cue.end_s * 1000) - round(cue.start_s * 1000)
             assert 1000 <= duration_ms <= 7000
-        assert all(before.end_s <= after.start_s for before, after in pairwise(cues))
+        for before, after in pairwise(cues):
+            gap_ms = round(after.start_s * 1000) - round(before.end_s * 1000)
+            assert gap_ms == 0 or gap_ms >= 83
         # Nothing is shown before its speech begins, and delay comes from what was shown before.
         first_s = min(event.start_s for event in events)
         assert all(round(first_s, 3) <= cue.start_s for cue in cues)

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.events import Word
-from engine.text.unclear import mark_unclear, mostly_unclear
+from engine.text.unclear import mark_unclear, mostly_unclear, without_unclear
 
 
 def said(*pairs: tuple[str, float | None]) -> list[Word]:
@@ -34,3 +34,29 @@ def test_mostly_unclear_means_more_than_half_of_the_words(
     sure: list[float], expected: bool
 ) -> None:
     assert mostly_unclear(sure, 0.3) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "marks"),
+    [
+        ("We have dogs.", "We have dogs.", 0),
+        (" and [more] dogs", " and [more] dogs", 0),
+        ("We have [unclear] dogs.", "We have dogs.", 1),
+        (" We have [unclear].", " We have.", 1),
+        ("[unclear] dogs and [unclear] [unclear] cats", "dogs and cats", 3),
+        (" [unclear] dogs", " dogs", 1),
+        ("[unclear], dogs", "dogs", 1),
+        ("dogs [unclear], cats", "dogs, cats", 1),
+        ("¿[unclear] tiene perros?", "¿tiene perros?", 1),
+        ("¿Tiene [unclear]?", "¿Tiene?", 1),
+        ("今日[unclear]は", "今日は", 1),
+        ("[unclear]今日は。", "今日は。", 1),
+        ("[unclear].", "", 1),
+        (" ¿[unclear]?", "", 1),
+        ("[unclear]", "", 1),
+    ],
+)
+def test_the_words_of_a_text_are_what_stays_without_its_marks(
+    text: str, words: str, marks: int
+) -> None:
+    assert without_unclear(text) == (words, marks)
