@@ -26,8 +26,9 @@ SHORTEST_MS = 1000
 LONGEST_MS = 7000
 PAUSE_MS = 1000
 """A silence this long ends a cue, or the words after it would be read before they are said."""
-LATE_MS = 1000
-"""So much later than it is said a cue may begin, so that the one before can be read."""
+LATE_MS = 120
+"""So much later than it is said a cue may begin, so that the one before can be read: three pictures
+of a film, which nobody sees."""
 SMALLEST_GAP_MS = 83
 """A shorter darkness between two cues, of less than two pictures of a film, is only a flicker."""
 _STEP_BACK_MS = 300

@@ -94,9 +94,10 @@ def test_words_cut_otherwise_than_the_text_still_give_their_times() -> None:
 def test_a_short_utterance_is_shown_for_a_second_and_pushes_what_follows_back() -> None:
     dense = " ".join(letter * 9 for letter in "abcdefghijklmnopqrstuvwx")
     cues = compose("spa", said(0, dense, 0, 1.5), said(1, " Fin.", 4, 4.4))
-    # Three cues of 79 characters in 1.5 s, which want 4.65 s each: the next begin a second late at
-    # most, but each is shown for one; the pause takes up what is left of the third.
-    assert [(cue.start_s, cue.end_s) for cue in cues] == [(0, 1.5), (1.5, 2.5), (2.5, 5), (5, 6)]
+    # Three cues of 79 characters in 1.5 s, which want 4.65 s each, but make the next no later than
+    # 0.12 s: half a second each is stretched to one; the pause takes up what it can of the third.
+    times = [(cue.start_s, cue.end_s) for cue in cues]
+    assert times == [(0, 1), (1, 2), (2, 4.12), (4.12, 5.12)]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_a_short_utterance_is_shown_for_a_second_and_pushes_what_follows_back() 
         ("spa", "x" * 33 + ".", 1.95, 2.0),  # 0.05 s that the next begins later
         ("spa", "x" * 33 + ".", 2.05, 2.05),  # 50 ms of darkness are bridged
         ("spa", "x" * 33 + ".", 2.083, 2.0),  # 83 ms are not
-        ("spa", "x" * 41 + ".", 1.2, 2.2),  # 2.47 s, and the next waits no longer than a second
+        ("spa", "x" * 41 + ".", 1.2, 1.32),  # 2.47 s, and the next waits no longer than 0.12 s
         ("cmn", "水" * 18, 5.0, 2.0),  # nine a second
         ("jpn", "水" * 10, 5.0, 2.5),  # four a second
         ("kor", "x" * 24, 5.0, 2.0),  # twelve a second
