@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audio_io.addresses import SCHEMES, scheme_of, shown, stem_of
-from audio_io.errors import ManifestError, UsageError
+from audio_io.errors import ManifestError, UsageError, on_one_line
 from audio_io.manifest import ManifestRow, read_manifest
 from audio_io.paths import is_folder, is_there, really
 from audio_io.sound_choice import SoundChoice
@@ -158,7 +158,7 @@ def _walked(walk: Walk, into: Path | None) -> Iterator[Input]:
 
 def _note(walk: Walk, notes: list[str]) -> None:
     if walk.passed_over:
-        notes.append(f"{walk.root}: {walk.passed_over}")
+        notes.append(on_one_line(f"{walk.root}: {walk.passed_over}"))
 
 
 def _manifest(path: Path, options: InputOptions) -> Iterator[Input]:
@@ -172,15 +172,15 @@ def _manifest(path: Path, options: InputOptions) -> Iterator[Input]:
             source=row.source_language,
             target=row.target_language,
             manifest=path,
-            sound=_sound(row),
+            sound=_sound(path, row),
         )
 
 
-def _sound(row: ManifestRow) -> SoundChoice:
+def _sound(path: Path, row: ManifestRow) -> SoundChoice:
     try:
         return sound_choice(row.columns.get("track"), row.columns.get("channel"))
     except UsageError as error:
-        raise ManifestError(f"Line {row.line_number} ({row.id}): {error}") from error
+        raise ManifestError(f"{path}, line {row.line_number}: {error}") from error
 
 
 def _stems_before(inputs: Sequence[Input]) -> dict[Input, str]:

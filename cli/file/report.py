@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from audio_io.errors import S2stError, SoundFileError, system_said
+from audio_io.errors import S2stError, SoundFileError, on_one_line, system_said
 from cli.options.wording import word
 from cli.terminal.standard_output import let_go
 from engine.batch.job import BatchPlan, Job
@@ -74,7 +74,7 @@ class Reporter:
 
     def done(self, job: Job, outcome: Outcome) -> None:
         self._end(job)
-        label = job.input.label
+        label = on_one_line(job.input.label)
         if outcome.taken:
             self.note(f"{label}: heard {outcome.taken}")
         if outcome.lost:
@@ -82,8 +82,8 @@ class Reporter:
             self.warn(f"{label}: {told_of_losses(outcome.lost)}. The rest was translated.")
         for path in outcome.kept:
             self.warn(
-                f"{label}: {path} was changed since s2st wrote it, and is kept as it is. "
-                "--overwrite replaces it."
+                f"{label}: {on_one_line(str(path))} was changed since s2st wrote it, and is "
+                "kept as it is. --overwrite replaces it."
             )
         if not outcome.utterances:
             self.warn(f"{label}: no speech was found in {outcome.heard_s:.1f} s of sound.")
@@ -94,7 +94,7 @@ class Reporter:
 
     def finished_before(self, job: Job, changed: Sequence[str]) -> None:
         """An earlier run made its outputs, some of which somebody changed since."""
-        self.note(f"{job.input.label}: {in_words(changed)}")
+        self.note(f"{on_one_line(job.input.label)}: {in_words(changed)}")
         self._record(job, "file_finished_before", {"kept": list(changed)} if changed else {})
 
     def failed(self, job: Job, error: BaseException) -> None:
@@ -107,7 +107,7 @@ class Reporter:
         seen = str(error) if isinstance(error, S2stError) else _unexpected(error)
         label = job.input.label
         names_it = isinstance(error, SoundFileError)
-        self.warn(f"s2st: {seen}" if names_it else f"s2st: {label}: {seen}")
+        self.warn(f"s2st: {seen}" if names_it else f"s2st: {on_one_line(label)}: {seen}")
         if self._json:
             self._out(as_line({"type": "file_failed", "input": label, "error": seen}))
 
@@ -128,7 +128,7 @@ class Reporter:
             said += f", {outcome.dropped} too unclear to speak"
         if self._plan.timeline and outcome.lag_s > 0.5:
             said += f", speech up to {outcome.lag_s:.1f} s late"
-        names = " ".join(path.name for path in job.outputs(self._plan).values())
+        names = on_one_line(" ".join(path.name for path in job.outputs(self._plan).values()))
         return (
             f"{outcome.heard_s:.1f} s of sound in {outcome.elapsed_s:.1f} s "
             f"({factor:.2f} x real time), {said} -> {names}"

@@ -1,12 +1,13 @@
 """A walk through a folder: the recordings in it, and what was passed over and why."""
 
+import contextlib
 import os
 import stat
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from audio_io.suffixes import is_named_like_sound
+from audio_io.suffixes import SOUND_SUFFIXES, is_named_like_sound
 from engine.batch.journal import NAME, Journal
 
 _MOST_KINDS = 6
@@ -42,24 +43,30 @@ class Walk:
         return f"passed over {', '.join(kinds)}" if kinds else ""
 
     def _takes(self, path: Path, ours: Collection[str]) -> bool:
-        why_not = ""
         if path.name == NAME:
             return False
+        why_not = ""
         if path.name.startswith("."):
             why_not = "hidden"
         elif path.name in ours:
             why_not = "written by s2st"
+        elif path.suffix.lower() not in SOUND_SUFFIXES:
+            why_not = path.suffix.lower() or "without a suffix"
         else:
-            try:
-                if not stat.S_ISREG(path.stat().st_mode):
-                    why_not = "that is no ordinary file"
-                elif not is_named_like_sound(path):
-                    why_not = path.suffix.lower() or "without a suffix"
-            except OSError as error:
-                why_not = f"that cannot be looked at ({error.strerror})"
+            why_not = self._is_none(path)
         if why_not:
             self._passed[why_not] += 1
         return not why_not
+
+    def _is_none(self, path: Path) -> str:
+        """Why a file with the name of a recording is none. What cannot be looked at may be one:
+        opening it says what is wrong."""
+        with contextlib.suppress(OSError):
+            if not stat.S_ISREG(path.stat().st_mode):
+                return "that is no ordinary file"
+            if not is_named_like_sound(path):
+                return path.suffix.lower()
+        return ""
 
     def _enters(self, folder: Path) -> bool:
         if folder.name.startswith("."):

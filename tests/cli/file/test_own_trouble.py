@@ -72,3 +72,12 @@ def test_the_same_holds_of_recordings_that_are_named_and_of_results(tmp_path: Pa
     nowhere = inside("file", SHORT, *words, "-o", tmp_path / "file" / "out")
     assert (nowhere.code, len(nowhere.complaints)) == (1, 1)
     assert "cannot be made (Not a directory)" in nowhere.err
+
+
+def test_a_name_that_would_command_a_terminal_is_spelt_out(tmp_path: Path) -> None:
+    path = tmp_path / "red\x1b[31m\nname.wav"
+    path.write_bytes(SHORT.read_bytes())
+    ran = inside("file", path, "--tgt", "spa", "--format", "txt")
+    assert ran.code == 0
+    assert "red\\x1b[31m\\nname.spa.txt" in ran.err
+    assert "\x1b" not in ran.err
