@@ -89,9 +89,8 @@ class Downmix:
             often = "" if share > 99 else f" for {max(1, round(share))} % of the time"
             return f"channel {index + 1} of {self._count} alone{often}, since a mix would lose it"
         if self._count > 2:
-            return f"a mix of {self._count} channels" + (
-                f" ({self._layout})" if self._layout else ""
-            )
+            named = self._layout and not self._layout.endswith("channels")
+            return f"a mix of {self._count} channels" + (f" ({self._layout})" if named else "")
         return ""
 
     def mix(

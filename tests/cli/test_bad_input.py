@@ -46,11 +46,12 @@ CASES = {
         lambda path: path.write_text("Dear diary, " * 1000), "no known sound format was found in it"
     ),
     "playlist.mp3": Case(
-        lambda path: path.write_text("#EXTM3U\n/etc/passwd\n"), "it is a playlist"
+        lambda path: path.write_text("#EXTM3U\n/etc/passwd\n"),
+        "is a playlist that points elsewhere",
     ),
     "truncated.wav": Case(
         lambda path: path.write_bytes(SHORT.read_bytes()[: 44 + 32_000 * 28 // 10]),
-        "truncated.wav: 0.2 s of sound from 2.8 s on is missing: it could not be read. "
+        "truncated.wav: 0.2 s of sound from 2.8 s on is missing: the recording was cut off. "
         "The rest was translated.",
         SPANISH,
     ),
@@ -59,7 +60,9 @@ CASES = {
     "one_sample.wav": Case(lambda path: zeros(path, 1), "no speech was found in 0.0 s", ""),
     "8_khz.wav": Case(lambda path: as_wav(path, 8_000), "", SPANISH),
     "96_khz.wav": Case(lambda path: as_wav(path, 96_000, subtype="FLOAT"), "", SPANISH),
-    "8_channels.wav": Case(lambda path: as_wav(path, 16_000, 8), "", SPANISH),
+    "8_channels.wav": Case(
+        lambda path: as_wav(path, 16_000, 8), "heard a mix of 8 channels", SPANISH
+    ),
     "flac_inside.wav": Case(lambda path: as_wav(path, 16_000, form="FLAC"), "", SPANISH),
 }
 FAILED = [name for name, case in CASES.items() if case.text is None]
