@@ -12,6 +12,7 @@ import numpy as np
 
 from audio_io.chunk import AudioChunk, Boundary, Samples, silence
 from engine.agent import Agent, StreamControls, StreamRequest, Task
+from engine.cascade.casing import settled
 from engine.cascade.config import DEFAULT_MIN_CONFIDENCE, FILE_POLICY, LIVE_POLICY, CascadePolicy
 from engine.cascade.recognizer import Recognizer
 from engine.cascade.synthesizer import Synthesizer
@@ -142,8 +143,7 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
         text_so_far = output.spaced(text, state.source)
         yield SourceText(state.utterance, state.source, text_so_far, start_s, end_s, False)
         for target in self._targets(state):
-            assert self._translator is not None
-            translation = self._translator.translate(text, target) if text else ""
+            translation = self._translated(text, target) if text else ""
             yield output.partial(Span(state.utterance, start_s, end_s), target, translation)
 
     def _cut(self, state: CascadeState) -> Iterator[Event]:
@@ -197,8 +197,7 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
             )
         translations: dict[str, str] = {}
         for target in self._targets(state):
-            assert self._translator is not None
-            translations[target] = self._translator.translate(text, target)
+            translations[target] = self._translated(text, target)
             if written := output.written_of(translations[target]):
                 joined = output.committed(written, target)
                 yield TargetText(utterance, target, joined, start_s, end_s, True)
@@ -212,6 +211,10 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
             else:
                 yield from self._speak(translation, target, span, output)
         yield UtteranceEnded(utterance, start_s, end_s)
+
+    def _translated(self, text: str, target: str) -> str:
+        assert self._translator is not None  # `new_state` asked for it
+        return settled(text, self._translator.translate(text, target))
 
     def _speak(self, text: str, target: str, span: Span, output: Output) -> Iterator[Event]:
         assert self._synthesizer is not None  # `new_state` asked for it
