@@ -27,6 +27,17 @@ class Task(enum.Enum):
     """Speech to text of the same language."""
 
 
+class Unclear(enum.Enum):
+    """What is written for words that an engine is not sure of."""
+
+    KEEP = "keep"
+    """What was recognised, as if it were sure."""
+    MARK = "mark"
+    """`[unclear]`, once for a run of them."""
+    DROP = "drop"
+    """Nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamRequest:
     """What one stream asks of an engine, fixed for as long as the stream runs."""
@@ -45,8 +56,9 @@ class StreamRequest:
     live: bool = False
     """Whether somebody waits for it: then less lag is worth a few more errors."""
     min_confidence: float | None = None
-    """Words less sure than this become `[unclear]`. None takes the engine's default, 0 keeps
-    all."""
+    """Words less sure than this are unclear. None takes the engine's default, by 0 none is."""
+    unclear: Unclear = Unclear.MARK
+    """How these are written. What is mostly unclear is not spoken, however it is written."""
     policy: object | None = None
     """The engine's own frozen dataclass of options for one stream; None takes its defaults."""
 

@@ -20,6 +20,7 @@ from cli.options.shared import (
     SoundOptions,
     Source,
     Targets,
+    UnclearWords,
     VoiceDetector,
 )
 
@@ -54,6 +55,7 @@ class FileOptions:
     targets: Targets = ()
     engine: Engine = "auto"
     min_confidence: MinConfidence = None
+    unclear: UnclearWords = "mark"
     voice_detector: VoiceDetector = "pocketsphinx"
     sound: SoundOptions = field(default_factory=SoundOptions)
     agent: AgentOptions = field(default_factory=AgentOptions)

@@ -6,6 +6,7 @@ from pathlib import Path
 from audio_io.errors import S2stError, UsageError
 from cli.file.command import FileOptions
 from cli.file.inputs import InputOptions, find_inputs
+from cli.options.shared import unclear_words
 from cli.options.wording import worded
 from cli.terminal.verbosity import is_verbose
 from engine.agent import Task
@@ -105,6 +106,7 @@ def _plan(options: FileOptions) -> BatchPlan:
         timeline=timeline,
         mix_original_db=mix_db,
         min_confidence=options.min_confidence,
+        unclear=unclear_words(options.unclear),
         partials=options.partials and shows_partials,
         load_options=options.engine_options.load_options(options.voice_detector, options.agent),
         policy_values={
@@ -181,6 +183,7 @@ class _Planner:
             speak=Speak.EVERY if WAV in plan.formats else Speak.NONE,
             partials=plan.partials,
             min_confidence=plan.min_confidence,
+            unclear=plan.unclear,
             voices=plan.speakers,
             load_options=plan.load_options,
             policy=plan.policy_values,

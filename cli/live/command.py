@@ -21,6 +21,7 @@ from cli.options.shared import (
     SoundOptions,
     Source,
     Targets,
+    UnclearWords,
     VoiceDetector,
 )
 
@@ -46,6 +47,7 @@ class LiveOptions:
     targets: Targets = ()
     engine: Engine = "auto"
     min_confidence: MinConfidence = None
+    unclear: UnclearWords = "mark"
     voice_detector: VoiceDetector = "pocketsphinx"
     sound: SoundOptions = field(default_factory=SoundOptions)
     agent: AgentOptions = field(default_factory=AgentOptions)

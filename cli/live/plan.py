@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from audio_io.sound_choice import SoundChoice
 from cli.live.command import LiveOptions
+from cli.options.shared import unclear_words
 from engine.agent import StreamRequest
 from engine.hearing.which_sound import sound_choice
 from engine.registry import EngineSpec, LoadOptions
@@ -69,6 +70,7 @@ def plan_live(options: LiveOptions) -> LivePlan:
             live=True,
             partials=not options.plain,
             min_confidence=options.min_confidence,
+            unclear=unclear_words(options.unclear),
             voices=voices,
             load_options=load_options,
             # Whoever talks by hand waits for the whole of it, as for a recording.

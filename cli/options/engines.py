@@ -23,7 +23,7 @@ NOT_THE_REFERENCE = "--encoder-window: this is not the reference's model; what i
 ABOUT_WEIGHTS = frozenset({"model_dir", "device", "dtype", "compiled"})
 """Those that mean nothing to an engine without weights."""
 NOT_BESIDE_AN_AGENT = frozenset(
-    {"voice_detector", "no_vad", "min_confidence", "speakers", "policy"}
+    {"voice_detector", "no_vad", "min_confidence", "unclear", "speakers", "policy"}
 )
 """Those of engines that no agent is told."""
 

@@ -9,6 +9,7 @@ import typer
 from audio_io.errors import UsageError
 from audio_io.paths import is_file
 from cli.options.declared import Key, MayBePath
+from engine.agent import Unclear
 
 if TYPE_CHECKING:
     from engine.simuleval.process import ForeignAgentConfig
@@ -58,11 +59,23 @@ MinConfidence = Annotated[
         min=0.0,
         max=1.0,
         envvar="S2ST_MIN_CONFIDENCE",
-        help="Words less sure than this become \\[unclear]; 0 keeps all. "
+        help="Words less sure than this become \\[unclear] (--unclear); 0 keeps all. "
         "Not given: the engine's own.",
         rich_help_panel=LANGUAGES,
     ),
     Key("0.3"),
+]
+UnclearWords = Annotated[
+    str,
+    typer.Option(
+        "--unclear",
+        metavar="keep|mark|drop",
+        envvar="S2ST_UNCLEAR",
+        help="What is written for words less sure than that: what was recognised, \\[unclear], or "
+        "nothing.",
+        rich_help_panel=LANGUAGES,
+    ),
+    Key('"mark"'),
 ]
 VoiceDetector = Annotated[
     str,
@@ -208,3 +221,12 @@ class AgentOptions:
         ):
             if given:
                 raise UsageError(f"{name} is about an agent.", hint="Name it with --agent.")
+
+
+def unclear_words(named: str) -> Unclear:
+    """What `--unclear` says. Raises a `UsageError` for what it cannot."""
+    try:
+        return Unclear(named)
+    except ValueError:
+        known = ", ".join(each.value for each in Unclear)
+        raise UsageError(f"--unclear is one of {known}, not '{named}'.") from None

@@ -10,7 +10,7 @@ from typing import Any
 
 from audio_io.paths import fitting
 from audio_io.sound_choice import ANY_SOUND, SoundChoice
-from engine.agent import StreamRequest, Task
+from engine.agent import StreamRequest, Task, Unclear
 from engine.registry import LoadOptions
 from engine.text.writers import TEXT_FORMATS
 
@@ -54,6 +54,7 @@ class BatchPlan:
     """Level of the original under the translation, in dB; None leaves it out."""
     min_confidence: float | None = None
     """None takes the engine's own."""
+    unclear: Unclear = Unclear.MARK
     partials: bool = False
     load_options: LoadOptions = field(default_factory=LoadOptions)
     """What the engine is told when it is loaded."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from audio_io.chunk import AudioChunk, Boundary, Samples, silence
 from engine.agent import Agent, StreamControls, StreamRequest, Task
+from engine.cascade.casing import settled
 from engine.cascade.config import DEFAULT_MIN_CONFIDENCE, FILE_POLICY, LIVE_POLICY, CascadePolicy
 from engine.cascade.recognizer import Recognizer
 from engine.cascade.synthesizer import Synthesizer
@@ -26,7 +27,7 @@ from engine.events import (
     Word,
 )
 from engine.text.output import Output, Span
-from engine.text.unclear import mark_unclear
+from engine.text.unclear import without_marks
 
 HOP_MS = 100
 """Partial text is looked at this often."""
@@ -142,8 +143,7 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
         text_so_far = output.spaced(text, state.source)
         yield SourceText(state.utterance, state.source, text_so_far, start_s, end_s, False)
         for target in self._targets(state):
-            assert self._translator is not None
-            translation = self._translator.translate(text, target) if text else ""
+            translation = self._translated(text, target) if text else ""
             yield output.partial(Span(state.utterance, start_s, end_s), target, translation)
 
     def _cut(self, state: CascadeState) -> Iterator[Event]:
@@ -185,32 +185,36 @@ class CascadeAgent(Agent[AudioChunk, Event, CascadeState]):
             return
         output = state.output
         timed = [Word(w.text, start_s + w.start_s, start_s + w.end_s, w.confidence) for w in words]
-        clear = mark_unclear(timed, output.min_confidence)
-        shown, text = as_sentence(clear, begins=not state.continues, ends=ends)
+        shown, text = as_sentence(output.marked(timed), begins=not state.continues, ends=ends)
         measured = [word.confidence for word in words if word.confidence is not None]
         confidence = sum(measured) / len(measured) if measured else None
         start_s, end_s = shown[0].start_s, shown[-1].end_s
-        heard = output.committed(text, state.source)
-        yield SourceText(
-            utterance, state.source, heard, start_s, end_s, True, confidence, words=shown
-        )
-        written: list[TargetText] = []
+        if heard := output.written_of(text):
+            heard = output.committed(heard, state.source)
+            told = shown if heard.endswith(text) else without_marks(shown)
+            yield SourceText(
+                utterance, state.source, heard, start_s, end_s, True, confidence, words=told
+            )
+        translations: dict[str, str] = {}
         for target in self._targets(state):
-            assert self._translator is not None
-            translation = self._translator.translate(text, target)
-            joined = output.committed(translation, target)
-            written.append(TargetText(utterance, target, joined, start_s, end_s, True))
-            yield written[-1]
+            translations[target] = self._translated(text, target)
+            if written := output.written_of(translations[target]):
+                joined = output.committed(written, target)
+                yield TargetText(utterance, target, joined, start_s, end_s, True)
         span = Span(utterance, start_s, end_s)
-        for target_text in written:
-            if not output.request.speaks(target_text.language):
+        for target, translation in translations.items():
+            if not output.request.speaks(target):
                 continue
-            dropped = output.unspeakable(span, target_text.language, words)
+            dropped = output.unspeakable(span, target, words)
             if dropped is not None:
                 yield dropped
             else:
-                yield from self._speak(target_text.text, target_text.language, span, output)
+                yield from self._speak(translation, target, span, output)
         yield UtteranceEnded(utterance, start_s, end_s)
+
+    def _translated(self, text: str, target: str) -> str:
+        assert self._translator is not None  # `new_state` asked for it
+        return settled(text, self._translator.translate(text, target))
 
     def _speak(self, text: str, target: str, span: Span, output: Output) -> Iterator[Event]:
         assert self._synthesizer is not None  # `new_state` asked for it

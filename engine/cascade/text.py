@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from engine.cascade.casing import with_capitals
 from engine.events import Word
 from engine.text.unclear import UNCLEAR
 
@@ -31,11 +32,11 @@ def cut_point(words: Sequence[Word], length_s: float) -> float:
 
 
 def as_sentence(words: Sequence[Word], *, begins: bool, ends: bool) -> tuple[tuple[Word, ...], str]:
-    """Words with the case and full stop that recognised text lacks, and their text.
+    """English words with the case and full stop that recognised text lacks, and their text.
 
-    Translation by rules reads "I" and sentence borders by them.
+    Translation by rules reads "I", names and sentence borders by them.
     """
-    texts = [_capital_i(word.text) for word in words]
+    texts = with_capitals([word.text for word in words])
     if begins and texts and texts[0] != UNCLEAR:
         texts[0] = texts[0][:1].upper() + texts[0][1:]
     if ends and texts:
@@ -51,7 +52,3 @@ def speakable(text: str) -> str:
     """Text without what should not be said: an unclear stretch becomes a short pause."""
     spoken = text.replace(UNCLEAR, ", ").strip(" ,.")
     return spoken if any(letter.isalnum() for letter in spoken) else ""
-
-
-def _capital_i(text: str) -> str:
-    return "I" + text[1:] if text == "i" or text.startswith("i'") else text

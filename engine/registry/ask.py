@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from audio_io.errors import S2stError, UsageError
-from engine.agent import StreamRequest, Task
+from engine.agent import StreamRequest, Task, Unclear
 from engine.errors import LanguageError
 from engine.languages import language_name, resolve_language
 from engine.registry.choose import AUTO, choose_engine
@@ -65,6 +65,7 @@ class Wish:
     live: bool = False
     partials: bool = True
     min_confidence: float | None = None
+    unclear: Unclear = Unclear.MARK
     voices: Mapping[str, str] = field(default_factory=dict)
     """Of `read_voices`."""
     load_options: LoadOptions = field(default_factory=LoadOptions)
@@ -135,6 +136,7 @@ def _request(wish: Wish, notes: list[str]) -> StreamRequest:
         live=wish.live,
         partials=wish.partials,
         min_confidence=wish.min_confidence,
+        unclear=wish.unclear,
         speakers=_voices_of(wish.voices, targets),
     )
 

@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from audio_io.chunk import AudioChunk, Samples
-from engine.agent import StreamControls, StreamRequest, Task
+from engine.agent import StreamControls, StreamRequest, Task, Unclear
 from engine.errors import LanguageError
 from engine.events import SourceText, SpeechDropped, TargetAudio, TargetText, Word
 from engine.languages import language_name, written_without_spaces
-from engine.text.unclear import UNCLEAR, mark_unclear, mostly_unclear
+from engine.text.unclear import mark_unclear, mostly_unclear, without_marks, without_unclear
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Output:
     speakers: Mapping[str, int] = field(default_factory=dict)
     """The model's voice of each language that is spoken."""
     min_confidence: float = 0.0
-    """Words less sure than this become `[unclear]`."""
+    """Words less sure than this are unclear."""
     controls: StreamControls = field(default_factory=StreamControls)
     written: set[str] = field(default_factory=set)
     """Languages in which something was committed."""
@@ -65,16 +65,26 @@ class Output:
         """Committed words as an event; None where there are none. `glued`: the first of them goes
         on with the word committed last."""
         timed = [Word(word.text, span.start_s, span.end_s, word.confidence) for word in words]
-        shown = mark_unclear(timed, self.min_confidence)
+        shown = without_marks(self.marked(timed)) if self._drops else self.marked(timed)
         if not shown:
             return None
         text = joined([word.text for word in shown], language)
-        glued = glued and shown[0].text != UNCLEAR
+        glued = glued and shown[0] is timed[0]
         text = self.committed(text, language, glued=glued)
         sure = sum(word.confidence for word in words) / len(words)
         return self._kind(
             span.utterance, language, text, span.start_s, span.end_s, True, sure, words=shown
         )
+
+    def marked(self, words: Sequence[Word]) -> tuple[Word, ...]:
+        """With marks for those that are unclear, unless they are to be kept."""
+        if self.request.unclear is Unclear.KEEP:
+            return tuple(words)
+        return mark_unclear(words, self.min_confidence)
+
+    def written_of(self, text: str) -> str:
+        """What is written of a text in which unclear words are marked."""
+        return without_unclear(text)[0] if self._drops else text
 
     def partial(self, span: Span, language: str, text: str) -> SourceText | TargetText:
         """Words that may still change."""
@@ -108,6 +118,10 @@ class Output:
         if not text or language not in self.written or written_without_spaces(language):
             return text
         return f" {text}"
+
+    @property
+    def _drops(self) -> bool:
+        return self.request.unclear is Unclear.DROP
 
     @property
     def _kind(self) -> type[SourceText] | type[TargetText]:

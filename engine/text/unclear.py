@@ -27,6 +27,11 @@ def mark_unclear(words: Sequence[Word], min_confidence: float) -> tuple[Word, ..
     return tuple(marked)
 
 
+def without_marks(words: Sequence[Word]) -> tuple[Word, ...]:
+    """Those that are no mark, a full stop behind it included."""
+    return tuple(word for word in words if UNCLEAR not in word.text)
+
+
 def without_unclear(text: str) -> tuple[str, int]:
     """The words of a text alone, as anything that counts or compares words must have it, and how
     many marks stood there. The space a text begins with stays: it joins it to the one before."""

@@ -45,7 +45,7 @@ def test_every_key_of_the_template_is_taken(settings: Path) -> None:
     assert plan() == "short.spa.wav short.spa.srt short.eng.srt"
     lines = [line.removeprefix("# ") if " = " in line else line for line in text.splitlines()]
     write(settings, "\n".join(lines))
-    assert text.count(" = ") == 23
+    assert text.count(" = ") == 25
     assert "(from the file)" in inside("config").out
     assert "not set" not in inside("config").out
     assert inside("file", SHORT, "--dry-run").out.endswith("translations/short.eng.srt\n")
@@ -76,7 +76,7 @@ BROKEN = {
     "tgt = spa": "is not TOML",
     "\xff": "cannot be read",
     "target = 'spa'": "has an unknown key 'target'. There is: src, tgt, engine, vad, channel.",
-    "[file]\nresume = true": "unknown key 'resume' in [file]. There is: min_confidence, output,",
+    "[file]\nresume = true": "unknown key 'resume' in [file]. There is: min_confidence, unclear,",
     "jobs = 2": "has an unknown key 'jobs'",
     "[file]\njobs = 'two'": "jobs in [file] is 'two', but should be a int.",
     "[file]\njobs = true": "jobs in [file] is True",

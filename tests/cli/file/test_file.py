@@ -132,6 +132,17 @@ def test_a_dub_is_as_long_as_its_recording_and_leaves_room_above_its_peaks(tmp_p
         assert 20 * np.log10(abs(finer).max()) < -0.9
 
 
+@pytest.mark.parametrize("unclear", ["mark", "keep", "drop"])
+def test_words_the_engine_is_not_sure_of_are_written_as_asked(unclear: str, tmp_path: Path) -> None:
+    words = ("--tgt", "spa", "--format", "txt,srt", "--min-confidence", 0.9, "-q", "-o", tmp_path)
+    assert inside("file", TWO, *words, "--unclear", unclear).code == 0
+    written = [path.read_text() for path in tmp_path.glob("two*")]
+    assert len(written) == 4
+    assert all(("[unclear]" in text) == (unclear == "mark") for text in written)
+    heard = (tmp_path / "two_sentences.eng.txt").read_text()
+    assert ("Today is a" in heard) == (unclear == "keep")
+
+
 def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:
     (tmp_path / "short.eng.txt").write_text("mine")
     words = ("file", SHORT, "--tgt", "eng", "--format", "txt", "-o", tmp_path)

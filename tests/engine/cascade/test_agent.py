@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from audio_io.chunk import AudioChunk, Boundary, Samples, silence
-from engine.agent import Agent, StreamControls, StreamRequest, Task
+from engine.agent import Agent, StreamControls, StreamRequest, Task, Unclear
 from engine.cascade.agent import CascadeAgent
 from engine.cascade.config import CascadePolicy
 from engine.cascade.loading import load
@@ -221,6 +221,32 @@ def test_what_is_mostly_unclear_is_shown_and_not_spoken(counted: CascadeAgent) -
     assert of(SpeechDropped, events) == [
         SpeechDropped(0, "spa", 0.0, 2.9, "most of it was unclear")
     ]
+
+
+@pytest.mark.parametrize(
+    ("unclear", "heard", "words"),
+    [
+        (Unclear.MARK, "[unclear] w3.", 2),
+        (Unclear.KEEP, "W60 w70 w3.", 3),
+        (Unclear.DROP, "w3.", 1),
+    ],
+)
+def test_unclear_words_are_written_as_asked(
+    counted: CascadeAgent, unclear: Unclear, heard: str, words: int
+) -> None:
+    request = replace(REQUEST, unclear=unclear)
+    events = told(counted, chunks(levels(60, 70, 3), (300,), 1000), request)
+    [source], [target] = of(SourceText, events), of(TargetText, events)
+    assert (source.text, len(source.words)) == (heard, words)
+    assert ("[unclear]" in target.text) == (unclear is Unclear.MARK)
+    assert not of(TargetAudio, events)  # most of it is unclear, however it is written
+
+
+def test_what_is_all_unclear_is_not_written_where_that_is_dropped(counted: CascadeAgent) -> None:
+    request = replace(REQUEST, unclear=Unclear.DROP)
+    events = told(counted, chunks(levels(60, 70), (300,), 1000), request)
+    assert not of(SourceText, events)
+    assert not [event for event in of(TargetText, events) if not event.text.strip()]
 
 
 def test_a_stream_may_ask_for_all_words(counted: CascadeAgent) -> None:
