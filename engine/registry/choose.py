@@ -156,7 +156,7 @@ def _choose(
         lacking = [f"{spec.title} {_lacks(spec, missing)}" for spec, missing in incomplete]
         raise EngineError(
             f"No engine is ready here for {describe(request)}: {'; '.join(uncovered + lacking)}.",
-            hint=f"Type: {_remedies(incomplete[0][1])}{_listing(request)}",
+            hint=f"Type: {_remedies(incomplete[0][1])} ({_listing(request)})",
         )
     raise LanguageError(
         f"No engine here covers {describe(request)}: {'; '.join(uncovered)}.",
@@ -166,10 +166,8 @@ def _choose(
 
 def _listing(request: StreamRequest) -> str:
     """Where the engines stand side by side."""
-    if request.source is None or request.task is Task.ASR:
-        return ""
-    targets = ",".join(request.targets)
-    return f" (`s2st languages ⟦source⟧ {request.source} ⟦targets⟧ {targets}` compares them)"
+    asked = f"⟦source⟧ {request.source or 'auto'} ⟦targets⟧ {','.join(request.targets)}"
+    return f"`s2st languages {asked}` compares the engines"
 
 
 def _lacks(spec: EngineSpec, missing: Sequence[Missing]) -> str:
@@ -206,7 +204,7 @@ def _named(
     if reason:
         raise LanguageError(
             f"T{spec.title[1:]} {reason}.",
-            hint="`s2st languages` lists what each engine covers.",
+            hint=f"{_listing(request)}.",
         )
     missing = spec.missing(request, options)
     if missing:

@@ -87,7 +87,7 @@ def test_languages_of_a_pair_says_which_engines_do_it_and_what_they_take(tmp_pat
     assert lacks.endswith("s2st models pull seamless-streaming")
     assert pace.startswith("    is far slower than real time")
     told = inside("file", TWO, "--src", "deu", "--tgt", "eng", env=nothing).err
-    assert "`s2st languages --src deu --tgt eng` compares them" in told
+    assert "`s2st languages --src deu --tgt eng` compares the engines" in told
 
 
 @pytest.mark.parametrize(

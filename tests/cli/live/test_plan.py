@@ -11,7 +11,7 @@ from audio_io.errors import UsageError
 from cli.live.command import LiveOptions
 from cli.live.ends import SpeakerLoudness
 from cli.live.plan import LivePlan, as_text_only, plan_live
-from engine.agent import Task
+from engine.agent import Task, Unclear
 from engine.errors import EngineError, LanguageError, UnknownEngineError
 from engine.events import Event
 from engine.live.conversation import Conversation, Ends
@@ -188,3 +188,10 @@ def test_pressing_again_while_it_turns_around_does_not_end_the_session() -> None
             session.swap()
 
     assert turned_around(press).heard_s == 3.0
+
+
+def test_unclear_words_are_written_as_asked() -> None:
+    assert plan_live(LiveOptions(targets=("spa",))).request.unclear is Unclear.MARK
+    assert plan_live(LiveOptions(targets=("spa",), unclear="drop")).request.unclear is Unclear.DROP
+    with pytest.raises(UsageError, match="--unclear is one of keep, mark, drop, not 'hide'"):
+        plan_live(LiveOptions(targets=("spa",), unclear="hide"))

@@ -91,7 +91,7 @@ def test_a_dead_end_says_what_each_engine_would_take_and_how_fast_that_is() -> N
         "No engine is ready here for German to Spanish: the engine 'small' hears only English, not "
         "German (deu); the engine 'slow' lacks its weights, and is slower than real time; the "
         "engine 'untried' lacks its weights. Type: s2st models pull big "
-        "(`s2st languages ⟦source⟧ deu ⟦targets⟧ spa` compares them)"
+        "(`s2st languages ⟦source⟧ deu ⟦targets⟧ spa` compares the engines)"
     )
 
 
