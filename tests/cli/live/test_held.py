@@ -115,7 +115,7 @@ def test_all_tracks_stay_in_step_however_often_the_process_is_held(
     spectrum = np.fft.rfft(spoken, size) * np.conj(np.fft.rfft(world, size))
     earlier = (int(np.argmax(np.fft.irfft(spectrum, size))) + len(world)) % size - len(world)
     in_step_s = offsets_s(spoken[max(0, earlier) :], world[max(0, -earlier) :])
-    assert len(in_step_s) > 8
+    assert len(in_step_s) >= 6  # speech that was sped up has fewer windows
     assert np.mean(np.abs(in_step_s) < 0.05) > 0.75  # a server may stumble
     first = live.records("speech_played")[0]
     begins_s = np.flatnonzero(np.abs(spoken) > 0.02)[0] / RATE_HZ
