@@ -24,7 +24,7 @@ from audio_io.paced import PacedSource
 from audio_io.paths import is_file, is_folder, is_there
 from audio_io.ports import AudioSource
 from audio_io.recordings.address import open_broadcast
-from audio_io.recordings.recording import open_pipe, open_recording
+from audio_io.recordings.recording import Recording, open_pipe, open_recording
 from audio_io.speaker import Speaker
 from audio_io.tee import RecordedSource
 from cli.live.command import LiveOptions
@@ -84,6 +84,8 @@ class LiveEnds(Ends):
     guard: EchoGuard | None
     echo: str
     """The mode of the echo guard, or why there is none."""
+    taken: Callable[[], str]
+    """Which of several sounds is heard; empty where there is nothing to choose."""
     recording: str
     """What is read, where it is to be whole; empty for a microphone or a broadcast."""
 
@@ -103,6 +105,8 @@ class _Input:
     """None for a pipe: what waits there is not late, it is not there yet."""
     end: Callable[[], None]
     name: str
+    taken: Callable[[], str]
+    """Which of several sounds is heard; empty where there is nothing to choose."""
     device: Device | None = None
     microphone: Microphone | None = None
     recording: str = ""
@@ -214,6 +218,7 @@ def join_ends(
         speaker,
         guard,
         echo,
+        found.taken,
         found.recording,
     )
 
@@ -233,15 +238,16 @@ def _open_input(
 ) -> _Input:
     asked, rate_hz = _asked(plan), _rate(plan)
     if device is not None:
-        mix = Downmix(plan.sound.channel, f"The microphone '{device.name}'").mix
+        downmix = Downmix(plan.sound.channel, f"The microphone '{device.name}'")
         follows = asked is None
-        microphone = Microphone(device, rate_hz, on_lost, tell, follows=follows, mix=mix)
+        microphone = Microphone(device, rate_hz, on_lost, tell, follows=follows, mix=downmix.mix)
         stack.callback(microphone.close)
         return _Input(
             ClockedSource(microphone, stream),
             lambda: microphone.waiting_ms,
             microphone.end,
             device.name,
+            lambda: downmix.taken,
             device,
             microphone,
         )
@@ -251,11 +257,7 @@ def _open_input(
     if scheme_of(asked):
         return _open_address(plan, asked, stream, stack)
     recording = open_recording(Path(asked), rate_hz, BLOCK_MS, plan.sound)
-    stack.callback(recording.close)
-    paced = PacedSource(recording)
-    clocked = ClockedSource(paced, stream)
-    name = Path(asked).name
-    return _Input(clocked, lambda: paced.waiting_ms, paced.end, name, recording=asked)
+    return _paced(recording, Path(asked).name, asked, stream, stack)
 
 
 def _open_address(plan: LivePlan, url: str, stream: StreamClock, stack: ExitStack) -> _Input:
@@ -265,12 +267,8 @@ def _open_address(plan: LivePlan, url: str, stream: StreamClock, stack: ExitStac
         stream.flows = False
         feed = Feed(source, stream=stream)
         stack.callback(feed.close)
-        return _Input(feed, None, feed.end, shown(url))
-    stack.callback(source.close)
-    paced = PacedSource(source)
-    clocked = ClockedSource(paced, stream)
-    name = shown(url)
-    return _Input(clocked, lambda: paced.waiting_ms, paced.end, name, recording=name)
+        return _Input(feed, None, feed.end, shown(url), lambda: source.taken)
+    return _paced(source, shown(url), shown(url), stream, stack)
 
 
 def _open_pipe(plan: LivePlan, stream: StreamClock, stack: ExitStack) -> _Input:
@@ -284,13 +282,26 @@ def _open_pipe(plan: LivePlan, stream: StreamClock, stack: ExitStack) -> _Input:
     source = open_pipe(piped, rate_hz, options.raw_rate_hz, block_ms=BLOCK_MS, choice=plan.sound)
     name = "standard input"
     if options.pace:
-        stack.callback(source.close)
-        paced = PacedSource(source)
-        clocked = ClockedSource(paced, stream)
-        return _Input(clocked, lambda: paced.waiting_ms, paced.end, name, recording=name)
+        return _paced(source, name, name, stream, stack)
     feed = Feed(source, stream=stream)
     stack.callback(feed.close)
-    return _Input(feed, None, feed.end, name, recording=name)
+    return _Input(feed, None, feed.end, name, lambda: source.taken, recording=name)
+
+
+def _paced(
+    source: Recording, name: str, recording: str, stream: StreamClock, stack: ExitStack
+) -> _Input:
+    """A recording at the pace of life."""
+    stack.callback(source.close)
+    paced = PacedSource(source)
+    return _Input(
+        ClockedSource(paced, stream),
+        lambda: paced.waiting_ms,
+        paced.end,
+        name,
+        lambda: source.taken,
+        recording=recording,
+    )
 
 
 def _no_echo(plan: LivePlan, found: _Input, output: Device) -> str:

@@ -32,6 +32,8 @@ class Summary:
                 say(f"start lag {tally.start_lag}; end lag {tally.end_lag}")
             elif self.ends.voice is not None:
                 say("lag: not measured, nothing was spoken")
+            if taken := self.ends.taken():
+                say(f"heard {taken}")
         losses = []
         if tally.dropped_clauses:
             losses.append(f"{tally.dropped_clauses} clauses ({tally.dropped_s:.1f} s) not spoken")

@@ -9,8 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from cli.live.run import FINISH_S
+from tests.audio_io.odd import tracks
 from tests.cli.running import LONG, S2ST, SHORT, SPANISH, TWO, Ran, Running, s2st, until
 
 pytestmark = pytest.mark.real_time
@@ -254,3 +256,11 @@ def test_who_reads_only_the_first_line_disturbs_nothing() -> None:
     assert done.stdout.count("\n") == 1
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+def test_which_of_several_tracks_is_heard_is_told(tmp_path: Path) -> None:
+    sound, rate_hz = soundfile.read(SHORT, dtype="float32")
+    path = tracks(tmp_path / "a.mkv", [0 * sound[None], sound[None]], "flac", rate_hz=rate_hz)
+    ran = live("--input", path, "--tgt", "spa", "--no-speech", "--plain")
+    assert (ran.code, SPANISH in ran.out) == (0, True)
+    assert "heard sound track 2 of 2, since those before it are silent" in ran.err
