@@ -84,12 +84,12 @@ class LibavDecoder:
         self._name = name
         try:
             try:
-                self._container = _open_container(data)
+                self._container = open_container(data)
             except OSError as error:
                 if error.errno != errno.EINVAL or not isinstance(data, FileBytes):
                     raise
                 self._data = data = data.patient()
-                self._container = _open_container(data)
+                self._container = open_container(data)
         except (av.FFmpegError, OSError, ValueError) as error:
             self._refuse(error)
         except InterruptedReadError as error:
@@ -256,7 +256,13 @@ class LibavDecoder:
         ) from error
 
 
-def _open_container(data: Bytes) -> InputContainer:
+def open_container(data: Bytes, *, complete_stamps: bool = False) -> InputContainer:
+    """Opens nothing but what is given. `complete_stamps` asks for the time stamps that a container
+    leaves out, for who copies packets.
+
+    Raises:
+        FFmpegError, OSError, ValueError: it can't be read.
+    """
     # Quiet by default, but any other user of PyAV in this process may have changed it.
     av.logging.set_level(None)
     if isinstance(data, Address):
@@ -279,7 +285,11 @@ def _open_container(data: Bytes) -> InputContainer:
     return av.open(
         PipeForFfmpeg(data) if isinstance(data, PipeBytes) else data,
         mode="r",
-        options={"format_whitelist": FORMATS, "protocol_whitelist": "none"},
+        options={
+            "format_whitelist": FORMATS,
+            "protocol_whitelist": "none",
+            **({"fflags": "+genpts"} if complete_stamps else {}),
+        },
         metadata_errors="replace",
         io_open=_open_nothing,
     )

@@ -77,7 +77,7 @@ def _open_playlist(path: Path, playlist: Playlist, choice: SoundChoice) -> Decod
         parts = [functools.partial(_open_entry, entry.path, choice) for entry in playlist.entries]
         return JoinedDecoder(parts, "files")
     with ExitStack() as stack:
-        files = {entry.path: stack.enter_context(_opened(entry.path)) for entry in playlist.entries}
+        files = {entry.path: stack.enter_context(opened(entry.path)) for entry in playlist.entries}
         pieces = [
             Piece(
                 files[entry.path],
@@ -95,7 +95,7 @@ def _open_playlist(path: Path, playlist: Playlist, choice: SoundChoice) -> Decod
 
 def _open_entry(path: Path, choice: SoundChoice) -> Decoder:
     with ExitStack() as stack:
-        file = stack.enter_context(_opened(path))
+        file = stack.enter_context(opened(path))
         data = FileBytes(file, os.fstat(file.fileno()).st_size)
         if is_playlist(data.head):
             raise SoundFileError(f"{path} is a playlist within another.")
@@ -103,7 +103,12 @@ def _open_entry(path: Path, choice: SoundChoice) -> Decoder:
     raise AssertionError("an exit stack of files hides no error")
 
 
-def _opened(path: Path) -> IO[bytes]:
+def opened(path: Path) -> IO[bytes]:
+    """An ordinary file, to read.
+
+    Raises:
+        SoundFileError: it is none, or can't be read.
+    """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for who writes it
             raise SoundFileError(f"{path} is no ordinary file.")

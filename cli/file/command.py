@@ -30,6 +30,7 @@ EXAMPLES = "\n\n".join(
         "s2st file talk.mp3 --tgt spa  [dim]talk.spa.wav and subtitles[/]",
         "s2st file talks/ --tgt spa,cat --jobs 2  [dim]a folder, two at once[/]",
         "s2st file film.mp4 --mix-original -18  [dim]dubbed over the original[/]",
+        "s2st file film.mp4 --mux  [dim]film.spa.mkv, to be watched[/]",
         "s2st file test.tsv -o out --resume  [dim]on where it stopped[/]",
         "s2st file talk.mp3 --tgt eng --format txt  [dim]only what was said[/]",
         "arecord -f S16_LE -r 16000 | s2st file - --rate 16000  [dim]from a pipe[/]",
@@ -108,6 +109,15 @@ class FileOptions:
         ),
         Key("-18.0"),
     ] = None
+    mux: Annotated[
+        bool,
+        typer.Option(
+            "--mux",
+            help="Also write STEM.LANG.mkv: the picture as it is, the translation as its first "
+            "sound, the original sound and subtitles. Implies --timeline.",
+            rich_help_panel=RESULTS,
+        ),
+    ] = False
     partials: Annotated[
         bool,
         typer.Option(

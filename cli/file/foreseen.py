@@ -13,6 +13,7 @@ from audio_io.recordings.recording import open_recording
 from cli.file.plan import Assembled
 from cli.file.report import in_words
 from cli.options.wording import worded
+from engine.batch.films import check_films
 from engine.batch.job import BatchPlan, Job
 from engine.batch.journal import Journal
 from engine.text.records import as_line
@@ -63,7 +64,7 @@ def _foresee(
     outputs = job.outputs(plan).values()
     if any(path in existing for path in (*outputs, plan.trace)):
         return Foreseen(job, "exists")
-    if error := _unreadable(job) or _unwritable(job.input.folder):
+    if error := _unreadable(job, plan) or _unwritable(job.input.folder):
         return Foreseen(job, "fails", error)
     kept: list[str] = []
     if plan.keeps_changes:
@@ -72,13 +73,14 @@ def _foresee(
     return Foreseen(job, "to do", kept=kept)
 
 
-def _unreadable(job: Job) -> str:
+def _unreadable(job: Job, plan: BatchPlan) -> str:
     """Why a recording cannot be opened; empty where it can, or where only a run may try."""
     path = job.input.path
     if path is None or (is_there(path) and not is_file(path)):  # a pipe is read once
         return ""
     try:
         open_recording(path, ANY_RATE_HZ, choice=job.input.sound).close()
+        check_films(job, plan)
     except S2stError as error:
         return worded(str(error))
     except OSError as error:

@@ -71,7 +71,9 @@ def assemble(options: FileOptions) -> Assembled:
     for spec in used.values():
         options.engine_options.refuse_what_means_nothing(spec)
         options.engine_options.check_device(spec, options.ray)
-    about_speech = {"timeline", "mix_original_db"} & options.given if plan.timeline else set()
+    about_speech = (
+        {"timeline", "mix_original_db", "mux"} & options.given if plan.timeline else set()
+    )
     if about_speech and not any(form == WAV for job in jobs for _, form in job.outputs(plan)):
         raise UsageError(f"⟦{min(about_speech)}⟧ is about speech, and nothing is spoken here.")
     notes += [note for asked in planner.asked for note in asked.notes]
@@ -93,18 +95,21 @@ def _plan(options: FileOptions) -> BatchPlan:
         if "mix_original_db" in options.given:
             raise UsageError("--mix-original needs the format wav.", hint="Add it to --format.")
         mix_db = None
+    if options.mux and WAV not in options.formats:
+        raise UsageError("--mux needs the format wav.", hint="Add it to --format.")
     if "timeline" in options.given and options.timeline and WAV not in options.formats:
         raise UsageError("--timeline places speech.", hint="Add wav to --format.")
     shows_partials = "jsonl" in options.formats or options.json
     if "partials" in options.given and options.partials and not shows_partials:
         raise UsageError("--partials go into jsonl and --json.", hint="Add jsonl to --format.")
-    timeline = (options.timeline or mix_db is not None) and WAV in options.formats
+    timeline = (options.timeline or options.mux or mix_db is not None) and WAV in options.formats
     if timeline:
         _require_stretch()
     return BatchPlan(
         formats=options.formats,
         timeline=timeline,
         mix_original_db=mix_db,
+        mux=options.mux,
         min_confidence=options.min_confidence,
         unclear=unclear_words(options.unclear),
         partials=options.partials and shows_partials,
@@ -148,6 +153,12 @@ class _Planner:
 
     def job(self, item: Input) -> Job:
         """A row of a manifest may ask for what cannot be done; that is this row's failure."""
+        if self._plan.mux and item.path is None:
+            once = UsageError(
+                f"--mux reads a recording twice, which {item.label} does not allow.",
+                hint="Save it to a file first.",
+            )
+            return self._refused(item, once)
         words = (item.source, item.target)
         if words not in self._by_words:
             try:

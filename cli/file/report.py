@@ -9,7 +9,8 @@ from audio_io.errors import S2stError, SoundFileError, on_one_line, system_said
 from cli.options.wording import word
 from cli.terminal.standard_output import let_go
 from engine.batch.job import BatchPlan, Job
-from engine.batch.translate import Opened, Outcome, remove_leftovers
+from engine.batch.leftovers import remove_leftovers
+from engine.batch.translate import Opened, Outcome
 from engine.events import Event, SourceText, TargetText
 from engine.streams.child import Progress
 from engine.text.losses import told_of_losses

@@ -15,7 +15,8 @@ from cli.terminal.signals import leave_on_signals
 from cli.terminal.verbosity import is_verbose, set_verbose
 from engine.batch.job import BatchPlan, Job
 from engine.batch.journal import Journal, digest
-from engine.batch.translate import FileWork, abandon, remove_leftovers
+from engine.batch.leftovers import abandon, remove_leftovers
+from engine.batch.translate import FileWork
 from engine.streams.run import Here, How, Processes, Ray, Streams
 from engine.streams.run import run as run_tasks
 

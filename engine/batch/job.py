@@ -15,6 +15,8 @@ from engine.registry import LoadOptions
 from engine.text.writers import TEXT_FORMATS
 
 WAV = "wav"
+VIDEO = "mkv"
+"""No format that is asked for by name: speech is put into it beside the picture."""
 FORMATS = (WAV, *TEXT_FORMATS)
 
 
@@ -52,6 +54,8 @@ class BatchPlan:
     """Whether speech stands where its source stands, instead of one utterance after the other."""
     mix_original_db: float | None = None
     """Level of the original under the translation, in dB; None leaves it out."""
+    mux: bool = False
+    """Whether speech is also put beside the picture of its recording, as a video."""
     min_confidence: float | None = None
     """None takes the engine's own."""
     unclear: Unclear = Unclear.MARK
@@ -95,8 +99,9 @@ class Job:
         return self.request is not None and self.request.task is Task.ASR
 
     def outputs(self, plan: BatchPlan) -> dict[tuple[str, str], Path]:
-        """The path of each output by language and format: speech and text of every target, and
-        the text of the source where the engine tells it. A job that is refused has none."""
+        """The path of each output by language and format: speech and text of every target, a video
+        of each that is spoken if there are to be videos, and the text of the source where the
+        engine tells it. A job that is refused has none."""
         request = self.request
         if request is None:
             return {}
@@ -106,6 +111,8 @@ class Job:
             for form in plan.formats
             if form != WAV or request.speaks(target)
         ]
+        if plan.mux:
+            pairs += [(target, VIDEO) for target, form in pairs if form == WAV]
         if self.tells_source and not self.transcribes:
             pairs += [(request.source or "", form) for form in plan.formats if form != WAV]
         return {

@@ -1,6 +1,5 @@
 """One recording through an engine: its outputs appear whole, or not at all."""
 
-import contextlib
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,17 +10,19 @@ from typing import Any, TextIO
 from audio_io.chunk import AudioChunk, silence
 from audio_io.errors import OutputError, S2stError, system_said
 from audio_io.limit import PeakLimited
-from audio_io.paths import fitting, is_file, is_there
+from audio_io.paths import is_file, is_there
 from audio_io.ports import AudioSource
 from audio_io.recordings.address import open_address
 from audio_io.recordings.recording import Recording, open_pipe, open_recording
 from audio_io.tee import RecordedSource
 from audio_io.wav import WavFile
-from audio_io.whole_file import WholeFile, remove_own_part, remove_stale_parts
+from audio_io.whole_file import WholeFile
 from engine.agent import Agent
 from engine.batch.descriptors import file_behind, open_descriptor
-from engine.batch.job import WAV, BatchPlan, Job
+from engine.batch.films import Film, check_films
+from engine.batch.job import VIDEO, WAV, BatchPlan, Job
 from engine.batch.journal import NEVER_FINISHED, Journal, Record, digest
+from engine.batch.leftovers import ORIGINAL, SPEECH, SUBTITLES, abandon, scratch
 from engine.events import (
     AudioLost,
     EngineTrace,
@@ -164,6 +165,7 @@ class Translator:
             spec = engine.spec
             source = self._open(job, spec)
             stack.callback(source.close)
+            check_films(job, self._plan)
             tell(Opened(source.duration_s))
             path = job.input.path
             input_digest = NEVER_FINISHED
@@ -251,6 +253,7 @@ class _Outputs:
         """By where they will be."""
         self._mixes: list[tuple[WavFile, WavFile]] = []
         """Finished sound and the speech it is made of."""
+        self._films: list[Film] = []
         self._limited: list[PeakLimited] = []
         """What holds the last of the speech back."""
         self._original: WavFile | None = None
@@ -266,14 +269,16 @@ class _Outputs:
         for (language, form), path in job.outputs(plan).items():
             if form == WAV:
                 self._open_speech(language, path)
+            elif form == VIDEO:
+                self._open_video(language, path, job)
             else:
-                self._open_text(language, form, path)
+                self._wholes[path] = self._open_text(language, form, path)
 
     def keep_original(self, source: Recording) -> AudioSource:
         """The source, kept for mixing if that was asked for."""
         if not self._mixes:
             return source
-        self._original = WavFile(_scratch(self.paths[0], "original"), self._rate_hz)
+        self._original = WavFile(scratch(self.paths[0], ORIGINAL), self._rate_hz)
         self._stack.callback(self._original.abandon)
         return RecordedSource(source, self._original, source.clock)
 
@@ -307,6 +312,8 @@ class _Outputs:
                     end_sample = round(length_s * self._rate_hz)
                     whole.write(AudioChunk(silence(0), self._rate_hz, end_sample))
                 whole.close()
+        for film in self._films:
+            film.write()
 
     def digests(self) -> dict[str, str]:
         """Of what was completed, by name."""
@@ -323,12 +330,26 @@ class _Outputs:
             else:
                 whole.finish()
 
-    def _open_text(self, language: str, form: str, path: Path) -> None:
+    def _open_text(self, language: str, form: str, path: Path) -> WholeFile:
+        whole = WholeFile(path)
+        self._stack.callback(whole.abandon)
+        file = whole.open_text()
+        self._writers.append((file, TEXT_FORMATS[form](file, language)))
+        return whole
+
+    def _open_video(self, language: str, path: Path, job: Job) -> None:
+        """After its speech, and its subtitles if they are an output, too."""
+        outputs = job.outputs(self._plan)
+        speech, subtitles = self._wholes[outputs[language, WAV]], None
+        if (language, "srt") in outputs:
+            subtitles = self._wholes[outputs[language, "srt"]]
+        if not isinstance(subtitles, WholeFile):
+            subtitles = self._open_text(language, "srt", scratch(path, SUBTITLES))
+        assert isinstance(speech, WavFile)
         whole = WholeFile(path)
         self._stack.callback(whole.abandon)
         self._wholes[path] = whole
-        file = whole.open_text()
-        self._writers.append((file, TEXT_FORMATS[form](file, language)))
+        self._films.append(Film(whole, job, language, speech, subtitles))
 
     def _open_speech(self, language: str, path: Path) -> None:
         out = WavFile(path, self._rate_hz)
@@ -339,7 +360,7 @@ class _Outputs:
             self._limited.append(PeakLimited(out))
             self.voices[language] = WrittenVoice(pacer, self._limited[-1])
             return
-        speech = WavFile(_scratch(path, "speech"), self._rate_hz)
+        speech = WavFile(scratch(path, SPEECH), self._rate_hz)
         self._stack.callback(speech.abandon)
         self._mixes.append((out, speech))  # which is limited as a whole
         self.voices[language] = WrittenVoice(pacer, speech)
@@ -358,28 +379,6 @@ def _unless_trace(event: Event, tell: Tell) -> None:
     """Traces have a file of their own."""
     if not isinstance(event, EngineTrace):
         tell(event)
-
-
-def abandon(job: Job, plan: BatchPlan) -> None:
-    """Remove what this process has half written of a job."""
-    _clean_up(job, plan, remove_own_part)
-
-
-def remove_leftovers(job: Job, plan: BatchPlan) -> None:
-    """Remove what a process that was killed had written of a job."""
-    with contextlib.suppress(OSError):  # there is no folder, or it cannot be read
-        _clean_up(job, plan, remove_stale_parts)
-
-
-def _clean_up(job: Job, plan: BatchPlan, remove: Callable[[Path], None]) -> None:
-    for path in job.outputs(plan).values():
-        for target in (path, _scratch(path, "original"), _scratch(path, "speech")):
-            remove(target)
-
-
-def _scratch(path: Path, role: str) -> Path:
-    """Sound that is needed until the mix is made of it."""
-    return path.with_name(fitting(path.name, f".{role}"))
 
 
 def _count(stamped: Stamped, outcome: Outcome, outputs: _Outputs) -> None:
