@@ -9,10 +9,12 @@ import struct
 from typing import BinaryIO
 
 from audio_io.byte_streams import Bytes, FileBytes
+from audio_io.containers.frame_sizes import mpeg_frame_s
 
 _PLACEHOLDER_BYTES = 0x7FFF0000
 """Programs that write into a pipe can't know the length, and put 0, the largest number, or
 something just under 2 GB in its place (espeak 0x7FFFF000, sox 0x7FFFF024)."""
+_FIRST_FRAME_BYTES = 2048
 _FIXED_SIZE_FORMATS = {0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE}
 """Formats where every sample takes the same room: integer, float, A-law, mu-law, extensible."""
 
@@ -58,19 +60,45 @@ def _walk_wav(file: FileBytes | BinaryIO) -> float | None:
     return size_bytes / bytes_per_s if size_bytes and bytes_per_s else None
 
 
-def mp3_tells_its_length(data: Bytes) -> bool:
-    """Whether an mp3 has the Xing, Info or VBRI header from which FFmpeg knows its length."""
+def promised_mp3_s(data: Bytes) -> float | None:
+    """The length in the Xing, Info or VBRI header of an mp3, in seconds; None where there is none,
+    or where all the bytes that it counts are there: then only its number of frames is wrong.
+
+    FFmpeg's own answer may be a guess by the size of the file, tags and padding included.
+    """
     if not isinstance(data, FileBytes):
-        return False  # FFmpeg takes no length from such a header without knowing the file's size
-    place = data.tell()
-    data.seek(0)
-    start = data.read(10)
-    if start[:3] == b"ID3" and len(start) == 10:
-        # The tag's size comes in 7-bit bytes: https://id3.org/id3v2.4.0-structure, section 3.1
-        tag_bytes = 0
-        for byte in start[6:]:
-            tag_bytes = tag_bytes << 7 | byte & 0x7F
-        data.seek(10 + tag_bytes)
-    first_frame = data.read(2048)
-    data.seek(place)
-    return any(name in first_frame for name in (b"Xing", b"Info", b"VBRI"))
+        return None
+    frame_at = id3_bytes(data.head)
+    first_frame = data.at(frame_at, _FIRST_FRAME_BYTES)
+    head_at = first_frame.find(b"\xff")
+    frame_s = mpeg_frame_s(first_frame[head_at : head_at + 4]) if head_at >= 0 else None
+    frames, size_bytes = _counted_by_mp3(first_frame)
+    if frame_s is None or not frames or 0 < size_bytes <= data.size_bytes - frame_at - head_at:
+        return None
+    return frames * frame_s
+
+
+def id3_bytes(head: bytes) -> int:
+    """The length of the ID3 tag that begins with `head`; 0 where none does."""
+    if head[:3] != b"ID3" or len(head) < 10:
+        return 0
+    # In 7-bit bytes: https://id3.org/id3v2.4.0-structure, section 3.1
+    tag_bytes = 0
+    for byte in head[6:10]:
+        tag_bytes = tag_bytes << 7 | byte & 0x7F
+    return 10 + tag_bytes
+
+
+def _counted_by_mp3(first_frame: bytes) -> tuple[int, int]:
+    """Frames and bytes; 0 is unknown."""
+    for name in (b"Xing", b"Info"):
+        at = first_frame.find(name)
+        if at >= 0:
+            flags, *numbers = struct.unpack(">3I", first_frame[at + 4 : at + 16].ljust(12, b"\0"))
+            frames = numbers.pop(0) if flags & 1 else 0
+            return frames, numbers[0] if flags & 2 else 0
+    at = first_frame.find(b"VBRI")
+    if at < 0:
+        return 0, 0
+    size_bytes, frames = struct.unpack(">2I", first_frame[at + 10 : at + 18].ljust(8, b"\0"))
+    return frames, size_bytes

@@ -25,7 +25,7 @@ from audio_io.byte_streams import (
     PipeForFfmpeg,
 )
 from audio_io.chunk import silence
-from audio_io.containers.promised import mp3_tells_its_length, promised_wav_s
+from audio_io.containers.promised import promised_mp3_s, promised_wav_s
 from audio_io.containers.structure import cut_off
 from audio_io.decoding.decoded import DecodedBlock
 from audio_io.decoding.packets import Packets
@@ -175,15 +175,15 @@ class LibavDecoder:
         if self._format == "wav":
             promised_s = promised_wav_s(self._data)
             tolerance_s = _EXACT_S if decoder.codec.startswith("pcm") else _PADDED_S
-        elif self._format in _STREAM_TELLS_LENGTH or (
-            self._format == "mp3" and mp3_tells_its_length(self._data)
-        ):
+        elif self._format == "mp3":
+            promised_s = promised_mp3_s(self._data)
+        elif self._format in _STREAM_TELLS_LENGTH:
             if track.duration is not None and track.time_base is not None:
                 late_s = 0.0
                 if track.start_time is not None and self._origin_s is not None:
                     late_s = float(track.start_time * track.time_base) - self._origin_s
                 promised_s = late_s + float(track.duration * track.time_base)
-            if self._format != "mp3" and decoder.codec.startswith(("pcm", "flac")):
+            if decoder.codec.startswith(("pcm", "flac")):
                 tolerance_s = _EXACT_S
         elif self._format in _CONTAINER_TELLS_LENGTH and self._container.duration is not None:
             # Counted from the clock's zero, wherever the sound begins.
