@@ -14,6 +14,8 @@ from audio_io.containers.frame_sizes import mpeg_frame_s
 _PLACEHOLDER_BYTES = 0x7FFF0000
 """Programs that write into a pipe can't know the length, and put 0, the largest number, or
 something just under 2 GB in its place (espeak 0x7FFFF000, sox 0x7FFFF024)."""
+STREAMED_AIFF_BYTES = 0x7F000000
+"""At least as much sox writes into an aiff whose length it cannot know."""
 _FIRST_FRAME_BYTES = 2048
 _FIXED_SIZE_FORMATS = {0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE}
 """Formats where every sample takes the same room: integer, float, A-law, mu-law, extensible."""
@@ -52,12 +54,19 @@ def _walk_wav(file: FileBytes | BinaryIO) -> float | None:
                 bytes_per_s = rate_hz * frame_bytes
         file.seek(body_at + size_bytes + size_bytes % 2)
     if not bytes_per_s and rate_hz and 0 < samples < 0xFFFFFFFF:
-        return samples / rate_hz  # a compressed format: only this chunk knows
+        # A compressed format: only this chunk knows. Some programs count each channel in it.
+        is_whole = isinstance(file, FileBytes) and body_at + size_bytes <= file.size_bytes
+        return None if is_whole and size_bytes else samples / rate_hz
     if kind in (b"RF64", b"BW64"):
         size_bytes = long_bytes
     elif size_bytes >= _PLACEHOLDER_BYTES:
         return None
     return size_bytes / bytes_per_s if size_bytes and bytes_per_s else None
+
+
+def aiff_was_streamed(data: Bytes) -> bool:
+    """Whether the length of an aiff was not known when it was begun."""
+    return int.from_bytes(data.head[4:8], "big") >= STREAMED_AIFF_BYTES
 
 
 def promised_mp3_s(data: Bytes) -> float | None:

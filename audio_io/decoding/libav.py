@@ -25,7 +25,7 @@ from audio_io.byte_streams import (
     PipeForFfmpeg,
 )
 from audio_io.chunk import silence
-from audio_io.containers.promised import promised_mp3_s, promised_wav_s
+from audio_io.containers.promised import aiff_was_streamed, promised_mp3_s, promised_wav_s
 from audio_io.containers.structure import cut_off
 from audio_io.decoding.decoded import DecodedBlock
 from audio_io.decoding.packets import Packets
@@ -177,6 +177,8 @@ class LibavDecoder:
             tolerance_s = _EXACT_S if decoder.codec.startswith("pcm") else _PADDED_S
         elif self._format == "mp3":
             promised_s = promised_mp3_s(self._data)
+        elif self._format == "aiff" and aiff_was_streamed(self._data):
+            promised_s = None
         elif self._format in _STREAM_TELLS_LENGTH:
             if track.duration is not None and track.time_base is not None:
                 late_s = 0.0
@@ -220,8 +222,7 @@ class LibavDecoder:
         position_s = end_s = track.stamps.position_s
         if self._format in _CONTAINER_TELLS_LENGTH:
             # Their promise is about the longest track. If any reached it, nothing was cut off.
-            last_s = max(self._packets.ends_at_s.values(), default=0.0)
-            end_s = max(end_s, last_s - (self._origin_s or 0.0))
+            end_s = max(end_s, self._packets.ends_at_s - (self._origin_s or 0.0))
         return promised_s - position_s if promised_s - end_s > tolerance_s else 0.0
 
     def _refuse(self, error: Exception) -> NoReturn:
