@@ -23,6 +23,9 @@ _LONGEST_OGG_PAGE_BYTES = 65307
 _LAST_PACKS_BYTES = 1 << 16
 _MOST_BEHIND_BYTES = 4096
 _BOXES = set(b"ftyp moov moof mdat mfra sidx ssix styp free skip wide uuid emsg prft meta".split())
+_CAF_CHUNKS = set(
+    b"desc chan data pakt kuki strg mark regn inst midi ovvw peak edct info umid uuid free".split()
+)
 _ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 
@@ -140,14 +143,18 @@ def _w64(data: Looked) -> int | None:
 
 
 def _caf(data: Looked) -> int | None:
-    at = 8
+    at, is_whole = 8, False
     while at + 12 <= data.size_bytes:
         kind, size = struct.unpack(">4sq", _read(data, at, 12))
         if size < 0:
             return None  # to the end, however far that is
+        if is_whole and kind not in _CAF_CHUNKS:
+            return None  # something else stands behind it
         at += 12 + size
-        if kind == b"data" and at > data.size_bytes:
-            return int(at)
+        if kind == b"data":
+            if at > data.size_bytes:
+                return int(at)
+            is_whole = True
     return int(at)
 
 
@@ -281,7 +288,9 @@ def _mpegts(data: Looked) -> int | None:
         places = range(offset, min(len(head), 8 * size), size)
         if len(places) > 1 and all(head[place] == _TS_SYNC for place in places):
             over = data.size_bytes % size
-            return data.size_bytes + size - over if over else data.size_bytes
+            begun = data.at(data.size_bytes - over + offset, 1) if over > offset else b""
+            is_packet = begun == bytes([_TS_SYNC])
+            return data.size_bytes + size - over if is_packet else data.size_bytes
     return None
 
 

@@ -202,6 +202,9 @@ class LibavDecoder:
             system_error = system_error or self._data.system_error
             cut = cut_off(self._data, self._format)
         reason = f"the system says: {system_error}" if system_error else ""
+        is_exact = self._format == "wav" and track.codec.startswith("pcm")
+        if is_exact and not lost_s and promised_wav_s(self._data) is not None:
+            cut = None  # all of the sound was there, though perhaps only after a while
         if cut is not None and not lost_s and cut.missing_bytes:
             # No header tells how long it was: judged by the bytes that should be there.
             read_bytes = self._data.size_bytes
@@ -209,6 +212,8 @@ class LibavDecoder:
                 read_bytes = self._data.read_bytes
             read_bytes = max(1, read_bytes or 1)
             lost_s = track.stamps.position_s * cut.missing_bytes / read_bytes
+            if lost_s > _LONGEST_PROMISE_S:
+                lost_s = 0.0  # the size is damaged
         if lost_s or cut is not None or reason:
             what = DAMAGED if cut is not None and cut.damaged else CUT_OFF
             yield DecodedBlock(silence(0), track.rate_hz, lost_s, reason or what)

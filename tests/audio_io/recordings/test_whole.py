@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from audio_io.decoding.track import DAMAGED
+from audio_io.recordings.recording import open_recording
 from tests.audio_io.odd import (
     RATE_HZ,
     SECONDS,
@@ -192,3 +193,21 @@ def mkv_track(number: int, kind: int, codec: bytes, more: bytes = b"") -> bytes:
 
 def element(number: str, body: bytes) -> bytes:
     return bytes.fromhex(number) + (1 << 56 | len(body)).to_bytes(8) + body
+
+
+@pytest.mark.parametrize("name", ["a.ts", "a.caf"])
+def test_what_stands_behind_other_containers_is_no_cut(tmp_path: Path, name: str) -> None:
+    path = container(tmp_path, name)
+    path.write_bytes(path.read_bytes() + _ID3V1)
+    assert not lost(heard(path))
+
+
+def test_a_recording_that_grows_while_it_is_read_is_no_cut(tmp_path: Path) -> None:
+    path = container(tmp_path, "pcm.wav")
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with open_recording(path, 16_000) as recording:
+        path.write_bytes(data)
+        chunks = list(recording)
+    assert not lost(chunks)
+    assert chunks[-1].end_s == pytest.approx(SECONDS)
