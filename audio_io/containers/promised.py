@@ -70,8 +70,7 @@ def aiff_was_streamed(data: Bytes) -> bool:
 
 
 def promised_mp3_s(data: Bytes) -> float | None:
-    """The length in the Xing, Info or VBRI header of an mp3, in seconds; None where there is none,
-    or where all the bytes that it counts are there: then only its number of frames is wrong.
+    """The length in the Xing, Info or VBRI header of an mp3, in seconds; None where there is none.
 
     FFmpeg's own answer may be a guess by the size of the file, tags and padding included.
     """
@@ -81,10 +80,8 @@ def promised_mp3_s(data: Bytes) -> float | None:
     first_frame = data.at(frame_at, _FIRST_FRAME_BYTES)
     head_at = first_frame.find(b"\xff")
     frame_s = mpeg_frame_s(first_frame[head_at : head_at + 4]) if head_at >= 0 else None
-    frames, size_bytes = _counted_by_mp3(first_frame)
-    if frame_s is None or not frames or 0 < size_bytes <= data.size_bytes - frame_at - head_at:
-        return None
-    return frames * frame_s
+    frames = _frames_counted_by_mp3(first_frame)
+    return frames * frame_s if frame_s is not None and frames else None
 
 
 def id3_bytes(head: bytes) -> int:
@@ -98,16 +95,12 @@ def id3_bytes(head: bytes) -> int:
     return 10 + tag_bytes
 
 
-def _counted_by_mp3(first_frame: bytes) -> tuple[int, int]:
-    """Frames and bytes; 0 is unknown."""
+def _frames_counted_by_mp3(first_frame: bytes) -> int:
+    """0 is unknown."""
     for name in (b"Xing", b"Info"):
         at = first_frame.find(name)
         if at >= 0:
-            flags, *numbers = struct.unpack(">3I", first_frame[at + 4 : at + 16].ljust(12, b"\0"))
-            frames = numbers.pop(0) if flags & 1 else 0
-            return frames, numbers[0] if flags & 2 else 0
+            flags, frames = struct.unpack(">2I", first_frame[at + 4 : at + 12].ljust(8, b"\0"))
+            return int(frames) if flags & 1 else 0
     at = first_frame.find(b"VBRI")
-    if at < 0:
-        return 0, 0
-    size_bytes, frames = struct.unpack(">2I", first_frame[at + 10 : at + 18].ljust(8, b"\0"))
-    return frames, size_bytes
+    return int.from_bytes(first_frame[at + 14 : at + 18], "big") if at >= 0 else 0

@@ -111,7 +111,7 @@ class LibavDecoder:
         self._packets = Packets(self._container, data, damaged_at)
         for track in self._tracks.of_index.values():
             promised_s, _ = self._promise(track)
-            if promised_s is not None:
+            if promised_s is not None and self._format != "mp3":  # several mp3s may be joined
                 track.stamps.end_s = promised_s + _ROUGH_S
 
     @property

@@ -72,15 +72,17 @@ def test_pictures_between_joined_mp3s_are_no_damage_and_take_no_time(
     assert chunks[-1].end_s == pytest.approx(2 * SECONDS, abs=0.1)
 
 
-def test_a_wrong_number_of_frames_in_an_mp3_whose_bytes_are_all_there_is_no_cut(
-    tmp_path: Path,
-) -> None:
+def test_damage_in_the_second_of_two_joined_mp3s_is_told_with_its_seconds(tmp_path: Path) -> None:
     path = container(tmp_path, "a.mp3")
-    data = bytearray(path.read_bytes())
-    at = data.find(b"Info")
-    data[at + 8 : at + 12] = struct.pack(">I", 5000)
-    path.write_bytes(data)
-    assert not lost(heard(path))
+    path.write_bytes(2 * path.read_bytes())
+    [(from_s, to_s, _)] = lost(heard(zeroed(path, 0.7, 0.1)))
+    assert from_s == pytest.approx(1.4 * SECONDS, abs=0.2)
+    assert to_s - from_s == pytest.approx(0.2 * SECONDS, abs=0.2)
+
+
+def test_the_zeroed_end_of_an_mp3_is_told_with_its_seconds(tmp_path: Path) -> None:
+    [(from_s, to_s, _)] = lost(heard(zeroed(container(tmp_path, "a.mp3"), 0.8, 0.2)))
+    assert to_s - from_s == pytest.approx(0.2 * SECONDS, abs=0.2)
 
 
 @pytest.mark.parametrize("behind", [bytes(3), b"abc", _ID3V1, b"made by some camera"])
