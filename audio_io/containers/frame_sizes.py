@@ -54,6 +54,15 @@ def frame_bytes(codec: str, head: bytes) -> int | None:
     return None
 
 
+def mpeg_frame_s(head: bytes) -> float | None:
+    """How long the sound of an MPEG frame is; None where `head` is no such frame's."""
+    if len(head) < 4 or _mpeg_bytes(head) is None:
+        return None
+    version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
+    samples = 384 if layer == 1 else 1152 if layer == 2 or version == 3 else 576
+    return samples / _MPEG_RATES_HZ[version][head[2] >> 2 & 3]
+
+
 def _mpeg_bytes(head: bytes) -> int | None:
     version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
     bitrate, rate, padding = head[2] >> 4, head[2] >> 2 & 3, head[2] >> 1 & 1

@@ -1,4 +1,5 @@
-"""Recordings that hold several, one after the other: ogg links and wavs that were joined.
+"""Recordings that hold several, one after the other: ogg links and wavs that were joined. On the
+way, where what holds them together is damaged.
 
 FFmpeg goes on into the next only as long as its rate and channels are the same.
 """
@@ -10,6 +11,9 @@ from dataclasses import dataclass, field
 from audio_io.byte_streams import FileBytes
 
 _BEGINS = 2
+_PACK, _PROGRAM_END = b"\0\0\1\xba", b"\0\0\1\xb9"
+_STRAY_BYTES = 4096
+"""As many zeros may be padding between packs."""
 _MOST_PAGES = 2_000_000
 _MOST_LINKS = 10_000
 _SEARCHED_BYTES = 1 << 16
@@ -34,7 +38,31 @@ def find_links(data: FileBytes) -> list[Link]:
         return _ogg_links(data)
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         return _wav_links(data)
+    if head[:4] == _PACK:
+        return [Link(0, data.size_bytes, _mpeg_damage(data))]
     return [Link(0, data.size_bytes)]
+
+
+def _mpeg_damage(data: FileBytes) -> list[int]:
+    """Where what should be a packet of a program stream is none: ISO 13818-1, section 2.5.3."""
+    damaged_at: list[int] = []
+    at = 0
+    while at < data.size_bytes:
+        head = data.at(at, 14)
+        code = head[3] if head[:3] == b"\0\0\1" and len(head) > 6 else 0
+        if code == _PACK[3]:
+            at += 14 + (head[13] & 7) if head[4] >> 6 == 1 and len(head) > 13 else 12
+        elif code > _PACK[3]:
+            at += 6 + int.from_bytes(head[4:6], "big")
+        elif head[:4] == _PROGRAM_END:
+            at += 4
+        else:
+            found = _find(data, at + 1, _PACK)
+            following = data.size_bytes if found is None else found
+            if following - at > _STRAY_BYTES or data.at(at, following - at).strip(b"\0"):
+                damaged_at.append(at)
+            at = following
+    return damaged_at
 
 
 def _ogg_links(data: FileBytes) -> list[Link]:
@@ -42,6 +70,8 @@ def _ogg_links(data: FileBytes) -> list[Link]:
     links = [Link(0, data.size_bytes)]
     numbers: dict[int, int] = {}
     """The last page of each stream."""
+    granules: dict[int, int] = {}
+    """And its position: 0 as long as it only has headers."""
     at, in_head = 0, True
     for _ in range(_MOST_PAGES):
         if at >= data.size_bytes:
@@ -54,7 +84,7 @@ def _ogg_links(data: FileBytes) -> list[Link]:
                 break
             at = found
             continue
-        flags, serial, number, crc, count = struct.unpack("<5xB8xIIIB", head)
+        flags, granule, serial, number, crc, count = struct.unpack("<5xBqIIIB", head)
         sizes = data.at(at + 27, count)
         page = head + sizes + data.at(at + 27 + count, sum(sizes))
         if len(page) < 27 + count + sum(sizes) or _ogg_crc(page) != crc:
@@ -69,16 +99,18 @@ def _ogg_links(data: FileBytes) -> list[Link]:
             in_head = True
         else:
             in_head = False
-            if number not in (numbers.get(serial, number - 1) + 1, 0):
+            # Who tunes in to a broadcast gets its headers, and then the pages from there on.
+            follows = number in (numbers.get(serial, number - 1) + 1, 0)
+            if not follows and granules.get(serial):
                 links[-1].damaged_at.append(at)
-        numbers[serial] = number
+        numbers[serial], granules[serial] = number, granule
         at += len(page)
     return links
 
 
-def _find(data: FileBytes, start: int) -> int | None:
+def _find(data: FileBytes, start: int, mark: bytes = b"OggS") -> int | None:
     for at in range(start, data.size_bytes, _SEARCHED_BYTES):
-        found = data.at(at, _SEARCHED_BYTES + 3).find(b"OggS")
+        found = data.at(at, _SEARCHED_BYTES + 3).find(mark)
         if found >= 0:
             return at + found
     return None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from audio_io.byte_streams import FileBytes, PipeBytes
+from audio_io.containers.promised import STREAMED_AIFF_BYTES
 
 _MOST_PARTS = 1_000_000
 _TS_SYNC = 0x47
@@ -20,6 +21,11 @@ _FLV_TAGS = (8, 9, 18)
 _SMALL_BYTES = 64
 _LONGEST_OGG_PAGE_BYTES = 65307
 _LAST_PACKS_BYTES = 1 << 16
+_MOST_BEHIND_BYTES = 4096
+_BOXES = set(b"ftyp moov moof mdat mfra sidx ssix styp free skip wide uuid emsg prft meta".split())
+_CAF_CHUNKS = set(
+    b"desc chan data pakt kuki strg mark regn inst midi ovvw peak edct info umid uuid free".split()
+)
 _ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 
@@ -137,20 +143,24 @@ def _w64(data: Looked) -> int | None:
 
 
 def _caf(data: Looked) -> int | None:
-    at = 8
+    at, is_whole = 8, False
     while at + 12 <= data.size_bytes:
         kind, size = struct.unpack(">4sq", _read(data, at, 12))
         if size < 0:
             return None  # to the end, however far that is
+        if is_whole and kind not in _CAF_CHUNKS:
+            return None  # something else stands behind it
         at += 12 + size
-        if kind == b"data" and at > data.size_bytes:
-            return int(at)
+        if kind == b"data":
+            if at > data.size_bytes:
+                return int(at)
+            is_whole = True
     return int(at)
 
 
 def _aiff(data: Looked) -> int | None:
     size = int(struct.unpack(">I", _read(data, 4, 4))[0])
-    return 8 + size if 0 < size < _UNKNOWN_RIFF else None
+    return 8 + size if 0 < size < STREAMED_AIFF_BYTES else None
 
 
 def _asf(data: Looked) -> int | None:
@@ -189,22 +199,31 @@ def _wavpack(data: Looked) -> int | None:
 
 
 def _boxes(data: Looked) -> int | None:
-    """The boxes of an mp4: ISO 14496-12, section 4.2."""
-    at = 0
+    """The boxes of an mp4: ISO 14496-12, section 4.2. What follows the last may be anything, once
+    index and samples were there."""
+    at, kinds = 0, set[bytes]()
     for _ in range(_MOST_PARTS):
         if at == data.size_bytes:
             break
+        is_complete = {b"moov", b"mdat"} <= kinds
+        if is_complete and data.size_bytes - at < 8:
+            return None
         size, kind = struct.unpack(">I4s", _read(data, at, 8))
         if not kind.strip(b"\0"):
             if _read(data, data.size_bytes - 8, 8).strip(b"\0"):
                 raise _Senseless
             return data.size_bytes  # padding
+        if is_complete and kind not in _BOXES:
+            if b"moof" in kinds and data.size_bytes - at > _MOST_BEHIND_BYTES:
+                raise _Senseless
+            return None
         if size == 1:
             size = struct.unpack(">Q", _read(data, at + 8, 8))[0]
         if not size:
             return None  # to the end, however far that is
         if size < 8 or at + size > data.size_bytes:
             return at + max(8, int(size))
+        kinds.add(kind)
         at += int(size)
     return at
 
@@ -269,7 +288,9 @@ def _mpegts(data: Looked) -> int | None:
         places = range(offset, min(len(head), 8 * size), size)
         if len(places) > 1 and all(head[place] == _TS_SYNC for place in places):
             over = data.size_bytes % size
-            return data.size_bytes + size - over if over else data.size_bytes
+            begun = data.at(data.size_bytes - over + offset, 1) if over > offset else b""
+            is_packet = begun == bytes([_TS_SYNC])
+            return data.size_bytes + size - over if is_packet else data.size_bytes
     return None
 
 

@@ -6,8 +6,11 @@ from av.packet import Packet
 
 from audio_io.byte_streams import Bytes, FileBytes
 from audio_io.containers.frame_sizes import frame_bytes
+from audio_io.containers.promised import id3_bytes
 
 _TAGS = (b"TAG", b"APETAGEX", b"ID3", b"LYRICS")
+_TAG_ENDS = (b"APETAGEX", b"Brava Software Inc.")
+"""Of tags that have no head: APE version 1, MusicMatch."""
 _MOST_PADDING_BYTES = 4096
 _COMPARED_BYTES = 16
 _SEARCHED_BYTES = 1 << 16
@@ -34,6 +37,8 @@ class BareFrames:
         """Whether the last packet was shorter than it says."""
         self.is_stray = False
         """Whether the last packet was no frame at all."""
+        self._tag_left_bytes = 0
+        """Of a tag whose beginning was seen. A picture in it may look like frames."""
 
     def set_right(self, packet: "Packet[Any]") -> bool:
         """Bring what was skipped into the packet's time stamp. Says whether anything was."""
@@ -43,6 +48,9 @@ class BareFrames:
         if whole_bytes is None and not self._read_bytes:
             return False  # a codec whose frames do not tell
         skipped = self._skipped_before(packet, bytes(data[:_COMPARED_BYTES]))
+        if self._tag_left_bytes > 0:
+            self._tag_left_bytes -= packet.size
+            self.is_stray, whole_bytes, data = True, None, data[:0]
         base = packet.time_base
         if packet.pts is not None and base and self._skipped_s:
             packet.pts += round(self._skipped_s * base.denominator / base.numerator)
@@ -54,9 +62,12 @@ class BareFrames:
             self._skipped_s -= duration_s  # it was counted as if it were a frame
         else:
             self.is_cut = packet.size < whole_bytes
+            stray = bytes(data[whole_bytes:])
+            while self._codec == "eac3" and (more := frame_bytes(self._codec, stray)):
+                whole_bytes += more  # further channels come in frames of their own
+                stray = stray[more:]
             self._read_bytes += whole_bytes
             self._read_s += duration_s
-            stray = bytes(data[whole_bytes:])
         return self._skip(stray) or skipped or self.is_cut
 
     def _skipped_before(self, packet: "Packet[Any]", head: bytes) -> bool:
@@ -72,6 +83,9 @@ class BareFrames:
         if self._file.at(at, len(head)) != head:
             at = self._found(expected_at, head)
         self._next_at = at + packet.size
+        if at > expected_at and self._tag_left_bytes > 0:
+            self._tag_left_bytes -= at - expected_at
+            return False
         return at > expected_at and self._skip(
             self._file.at(expected_at, min(at - expected_at, _SEARCHED_BYTES)), at - expected_at
         )
@@ -91,9 +105,22 @@ class BareFrames:
     def _skip(self, stray: bytes, size_bytes: int | None = None) -> bool:
         """Count bytes that are no sound, but for tags and padding. `stray` is their beginning."""
         size_bytes = len(stray) if size_bytes is None else size_bytes
-        if not size_bytes or stray.startswith(_TAGS) or not self._read_s:
+        if not size_bytes or not self._read_s:
             return False
-        if size_bytes <= _MOST_PADDING_BYTES and not stray.strip(b"\0"):
+        unpadded = stray.lstrip(b"\0")
+        padding_bytes = len(stray) - len(unpadded) if unpadded else size_bytes
+        is_tag = unpadded.startswith(_TAGS) or any(each in unpadded for each in _TAG_ENDS)
+        if padding_bytes <= _MOST_PADDING_BYTES and (is_tag or not unpadded):
+            self._tag_left_bytes = _tag_bytes(unpadded) - (size_bytes - padding_bytes)
             return False
         self._skipped_s += size_bytes * self._read_s / self._read_bytes
         return True
+
+
+def _tag_bytes(head: bytes) -> int:
+    """How long a tag says it is; 0 where it does not."""
+    if head.startswith(b"APETAGEX") and len(head) >= 16:
+        return 32 + int.from_bytes(head[12:16], "little")  # its own 32 bytes are not in it
+    if head.startswith(b"ID3") and len(head) >= 10:
+        return id3_bytes(head)
+    return 0

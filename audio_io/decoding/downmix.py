@@ -22,6 +22,8 @@ _CARRIES_AGAIN_DB = 8.0
 _RELEASE_S = 0.5
 _QUIETEST_POWER = 1e-9
 _STEADY_BLOCKS = 16
+_STEADY_S = 0.7
+"""Longer than a vowel is held, together with these blocks."""
 _STEADY_RANGE_DB = 0.7
 _STEADY_DB = -40.0
 _SPEAKS_DB = -45.0
@@ -188,8 +190,9 @@ class _SteadyChannels:
 
     def __init__(self, count: int) -> None:
         self._levels_db: deque[NDArray[np.float64]] = deque(maxlen=_STEADY_BLOCKS)
+        self._steady_s = np.zeros(count)
         self._moving_s = np.zeros(count)
-        """How long each has moved without a stop."""
+        """How long each has stood still, and has moved, without a stop."""
         self.left_out = np.zeros(count, dtype=bool)
         self.were_left_out = self.left_out.copy()
 
@@ -201,10 +204,11 @@ class _SteadyChannels:
         levels = np.array(self._levels_db)
         loud = levels[-1] > _STEADY_DB
         steady = loud & (np.ptp(levels, axis=0) < _STEADY_RANGE_DB)
+        self._steady_s = np.where(steady, self._steady_s + block_s, 0.0)
         self._moving_s = np.where(steady, 0.0, self._moving_s + block_s)
         speaks = (levels[-1] > _SPEAKS_DB) & ~steady
         if (speaks & ~self.left_out).any():
-            self.left_out |= steady
+            self.left_out |= self._steady_s >= _STEADY_S
         self.left_out &= self._moving_s < _MOVES_S
         self.were_left_out |= self.left_out
         return self.left_out

@@ -25,7 +25,7 @@ from audio_io.byte_streams import (
     PipeForFfmpeg,
 )
 from audio_io.chunk import silence
-from audio_io.containers.promised import mp3_tells_its_length, promised_wav_s
+from audio_io.containers.promised import aiff_was_streamed, promised_mp3_s, promised_wav_s
 from audio_io.containers.structure import cut_off
 from audio_io.decoding.decoded import DecodedBlock
 from audio_io.decoding.packets import Packets
@@ -111,7 +111,7 @@ class LibavDecoder:
         self._packets = Packets(self._container, data, damaged_at)
         for track in self._tracks.of_index.values():
             promised_s, _ = self._promise(track)
-            if promised_s is not None:
+            if promised_s is not None and self._format != "mp3":  # several mp3s may be joined
                 track.stamps.end_s = promised_s + _ROUGH_S
 
     @property
@@ -175,15 +175,17 @@ class LibavDecoder:
         if self._format == "wav":
             promised_s = promised_wav_s(self._data)
             tolerance_s = _EXACT_S if decoder.codec.startswith("pcm") else _PADDED_S
-        elif self._format in _STREAM_TELLS_LENGTH or (
-            self._format == "mp3" and mp3_tells_its_length(self._data)
-        ):
+        elif self._format == "mp3":
+            promised_s = promised_mp3_s(self._data)
+        elif self._format == "aiff" and aiff_was_streamed(self._data):
+            promised_s = None
+        elif self._format in _STREAM_TELLS_LENGTH:
             if track.duration is not None and track.time_base is not None:
                 late_s = 0.0
                 if track.start_time is not None and self._origin_s is not None:
                     late_s = float(track.start_time * track.time_base) - self._origin_s
                 promised_s = late_s + float(track.duration * track.time_base)
-            if self._format != "mp3" and decoder.codec.startswith(("pcm", "flac")):
+            if decoder.codec.startswith(("pcm", "flac")):
                 tolerance_s = _EXACT_S
         elif self._format in _CONTAINER_TELLS_LENGTH and self._container.duration is not None:
             # Counted from the clock's zero, wherever the sound begins.
@@ -200,6 +202,9 @@ class LibavDecoder:
             system_error = system_error or self._data.system_error
             cut = cut_off(self._data, self._format)
         reason = f"the system says: {system_error}" if system_error else ""
+        is_exact = self._format == "wav" and track.codec.startswith("pcm")
+        if is_exact and not lost_s and promised_wav_s(self._data) is not None:
+            cut = None  # all of the sound was there, though perhaps only after a while
         if cut is not None and not lost_s and cut.missing_bytes:
             # No header tells how long it was: judged by the bytes that should be there.
             read_bytes = self._data.size_bytes
@@ -207,6 +212,8 @@ class LibavDecoder:
                 read_bytes = self._data.read_bytes
             read_bytes = max(1, read_bytes or 1)
             lost_s = track.stamps.position_s * cut.missing_bytes / read_bytes
+            if lost_s > _LONGEST_PROMISE_S:
+                lost_s = 0.0  # the size is damaged
         if lost_s or cut is not None or reason:
             what = DAMAGED if cut is not None and cut.damaged else CUT_OFF
             yield DecodedBlock(silence(0), track.rate_hz, lost_s, reason or what)
@@ -220,8 +227,7 @@ class LibavDecoder:
         position_s = end_s = track.stamps.position_s
         if self._format in _CONTAINER_TELLS_LENGTH:
             # Their promise is about the longest track. If any reached it, nothing was cut off.
-            last_s = max(self._packets.ends_at_s.values(), default=0.0)
-            end_s = max(end_s, last_s - (self._origin_s or 0.0))
+            end_s = max(end_s, self._packets.ends_at_s - (self._origin_s or 0.0))
         return promised_s - position_s if promised_s - end_s > tolerance_s else 0.0
 
     def _refuse(self, error: Exception) -> NoReturn:

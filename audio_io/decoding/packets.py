@@ -17,8 +17,9 @@ _MOST_ERRORS_IN_PLACE = 100
 _MOST_ERRORS = 100_000
 _STRAY_BYTES = 2048
 """Between packets lie headers and padding; more than this belongs to something."""
-_BYTES_ADD_UP = {"matroska,webm", "flv", "mpeg", "nut", "asf", "rm", "mxf"}
-"""Formats in which packets fill the file but for small headers."""
+_BYTES_ADD_UP = {"matroska,webm", "flv", "nut", "asf", "rm", "mxf"}
+"""Formats in which packets fill the file but for small headers. In those of MPEG they are strewn
+over it."""
 FLAGS_THE_LAST = {"wav", "w64", "aiff", "au", "caf", "voc", "ircam", "nistsphere"}
 """Formats in which FFmpeg calls the last, shorter packet corrupt wherever a file may end."""
 
@@ -47,13 +48,13 @@ class Packets:
         self._data = data
         self._adds_up = container.format.name in _BYTES_ADD_UP
         self._flags_damage = container.format.name not in FLAGS_THE_LAST
-        self.ends_at_s: dict[str, float] = {}
-        """Where the last packet of any track of a kind ends, by the container's clock."""
+        self.ends_at_s = 0.0
+        """Where the last packet of any track ends, subtitles too, by the container's clock."""
         self.system_error = ""
         """What the system said when it could not read on; empty if it always could."""
 
     def __iter__(self) -> Iterator[Read]:
-        place = 0
+        place = begun_at = 0
         for packet, failed in self._past_errors():
             if not packet.size:
                 continue  # demux ends with one empty packet per track
@@ -65,7 +66,9 @@ class Packets:
                     damaged = True
                 stray_bytes = packet.pos - place if place else 0
                 damaged = damaged or (self._adds_up and stray_bytes > _STRAY_BYTES)
-                place = max(place, packet.pos + packet.size)
+                # Several frames of one block have its place (lacing).
+                start = place if packet.pos == begun_at else packet.pos
+                begun_at, place = packet.pos, max(place, start + packet.size)
             yield Read(packet, damaged)
 
     def _past_errors(self) -> Iterator[tuple["Packet[Any]", bool]]:
@@ -96,7 +99,7 @@ class Packets:
             failed_at = at
 
     def _note_end(self, packet: "Packet[Any]") -> None:
-        stream, base = packet.stream, packet.time_base
-        if packet.pts is not None and base and stream.type in ("audio", "video"):
+        base = packet.time_base
+        if packet.pts is not None and base:
             end_s = (packet.pts + (packet.duration or 0)) * base.numerator / base.denominator
-            self.ends_at_s[stream.type] = max(self.ends_at_s.get(stream.type, 0.0), end_s)
+            self.ends_at_s = max(self.ends_at_s, end_s)

@@ -31,7 +31,7 @@ def open_decoder(path: Path, file: IO[bytes], data: FileBytes, choice: SoundChoi
     """
     name = str(path)
     data = readable(file, data)
-    if is_playlist(data.head):
+    if is_playlist(data.head, path.suffix):
         return _open_playlist(path, read_playlist(path), choice)
     links = find_links(data)
     if len(links) == 1:
@@ -97,7 +97,7 @@ def _open_entry(path: Path, choice: SoundChoice) -> Decoder:
     with ExitStack() as stack:
         file = stack.enter_context(opened(path))
         data = FileBytes(file, os.fstat(file.fileno()).st_size)
-        if is_playlist(data.head):
+        if is_playlist(data.head, path.suffix):
             raise SoundFileError(f"{path} is a playlist within another.")
         return _Owner(open_decoder(path, file, data, choice), stack.pop_all())
     raise AssertionError("an exit stack of files hides no error")

@@ -3,10 +3,11 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from audio_io.errors import SoundFileError
 
-HEADS = (b"#EXTM3U", b"ffconcat", b"[playlist]")
+_HEADS = (b"#extm3u", b"ffconcat", b"[playlist]")
 _LARGEST_BYTES = 4 << 20
 _MOST_ENTRIES = 10_000
 _RANGE = re.compile(r"(\d{1,18})(?:@(\d{1,18}))?")
@@ -29,8 +30,11 @@ class Playlist:
     """Whether the files are pieces of one stream (HLS), rather than recordings of their own."""
 
 
-def is_playlist(head: bytes) -> bool:
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(HEADS)
+def is_playlist(head: bytes, suffix: str = "") -> bool:
+    """Whether it begins like one, or is text and named like an m3u, which needs no first line."""
+    if suffix.lower() in (".m3u", ".m3u8") and head.strip() and b"\0" not in head:
+        return True
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:16].lower().startswith(_HEADS)
 
 
 def read_playlist(path: Path) -> Playlist:
@@ -41,7 +45,10 @@ def read_playlist(path: Path) -> Playlist:
             names was opened then.
     """
     data = path.read_bytes()[:_LARGEST_BYTES]
-    text = data.decode("utf-8-sig", errors="replace")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", errors="replace")  # what m3u was before m3u8
     if "#EXT-X-STREAM-INF" in text:
         raise SoundFileError(
             f"{path} is a playlist of playlists.", hint="Give one of those that it names."
@@ -62,7 +69,7 @@ def read_playlist(path: Path) -> Playlist:
 def _listed(text: str) -> list[tuple[str, int, int | None]]:
     """Of m3u, m3u8 and pls."""
     names: list[tuple[str, int, int | None]] = []
-    is_pls = text.lstrip().startswith("[playlist]")
+    is_pls = text.lstrip().lower().startswith("[playlist]")
     start, size_bytes = 0, None
     ends: dict[str, int] = {}
     for line in map(str.strip, text.splitlines()):
@@ -91,20 +98,37 @@ def _ffconcat(text: str) -> list[tuple[str, int, int | None]]:
     for line in text.splitlines():
         found = re.match(r"\s*file\s+(.+?)\s*$", line)
         if found:
-            names.append((found[1].strip("'").replace("\\", ""), 0, None))
+            names.append((_unquoted(found[1]), 0, None))
     return names
 
 
+def _unquoted(text: str) -> str:
+    """By FFmpeg's rules: nothing is special between quotes, and a backslash outside of them takes
+    the next letter as it is."""
+    return re.sub(r"'([^']*)'?|\\(.?)", lambda found: found[1] or found[2] or "", text)
+
+
 def _beside(playlist: Path, name: str) -> Path:
-    plain = PurePosixPath(name)
-    if (
-        re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", name)
-        or plain.is_absolute()
-        or ".." in plain.parts
-        or "\0" in name
-    ):
-        raise SoundFileError(
-            f"{playlist} is a playlist that points elsewhere ({name[:80]!r}).",
-            hint="Only files below its own folder are read; give the recordings themselves.",
-        )
-    return playlist.parent / plain
+    """As it stands there, or as players write and other systems separate names, if that exists."""
+    paths = []
+    for plain in (name, unquote(name), name.replace("\\", "/")):
+        parts = PurePosixPath(plain)
+        if (
+            re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", plain)
+            or parts.is_absolute()
+            or ".." in parts.parts
+            or "\0" in plain
+        ):
+            raise SoundFileError(
+                f"{playlist} is a playlist that points elsewhere ({name[:80]!r}).",
+                hint="Only files below its own folder are read; give the recordings themselves.",
+            )
+        paths.append(playlist.parent / parts)
+    return next((path for path in paths if _is_there(path)), paths[0])
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no name that a file could have
+        return False

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from audio_io.byte_streams import FileBytes, PipeBytes
-from audio_io.containers.promised import mp3_tells_its_length, promised_wav_s
+from audio_io.containers.promised import promised_mp3_s, promised_wav_s
 from tests.audio_io.sounds import chirp, pipe_of, with_ffmpeg
 
 FMT = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, 16_000, 32_000, 2, 16)
@@ -56,20 +56,30 @@ def opened(path: Path) -> FileBytes:
     return FileBytes(io.BytesIO(path.read_bytes()), path.stat().st_size)
 
 
-def test_an_mp3_with_and_without_its_header_are_told_apart(tmp_path: Path) -> None:
-    sound = chirp(1, 16_000)
-    with_it = with_ffmpeg(tmp_path / "a.mp3", sound, 16_000, codec="mp3")
-    without = with_ffmpeg(
+def test_an_mp3_tells_its_length_only_in_its_header(tmp_path: Path) -> None:
+    sound = chirp(5, 16_000)
+    told = with_ffmpeg(tmp_path / "a.mp3", sound, 16_000, codec="mp3").read_bytes()
+    untold = with_ffmpeg(
         tmp_path / "b.mp3", sound, 16_000, codec="mp3", options={"write_xing": "0"}
-    )
-    assert mp3_tells_its_length(opened(with_it))
-    assert not mp3_tells_its_length(opened(without))
+    ).read_bytes()
+    assert promised_mp3(tmp_path, told) == pytest.approx(5, abs=0.2)
+    assert promised_mp3(tmp_path, told[:-2000]) == pytest.approx(5, abs=0.2)
+    assert promised_mp3(tmp_path, untold[:-2000]) is None
+    no_frames = told.replace(b"Info\0\0\0\x0f", b"Info\0\0\0\x0e")
+    assert promised_mp3(tmp_path, no_frames[:-2000]) is None
 
 
 def test_an_mp3_header_is_found_behind_a_large_tag(tmp_path: Path) -> None:
     path = with_ffmpeg(
-        tmp_path / "a.mp3", chirp(1, 16_000), 16_000, codec="mp3", options={"id3v2_version": "0"}
+        tmp_path / "a.mp3", chirp(5, 16_000), 16_000, codec="mp3", options={"id3v2_version": "0"}
     )
     tag = b"ID3\x04\0\0" + bytes([0, 2, 0, 0]) + bytes(2 << 14)
-    path.write_bytes(tag + path.read_bytes())
-    assert mp3_tells_its_length(opened(path))
+    part = promised_mp3(tmp_path, tag + path.read_bytes()[:-2000])
+    assert part == pytest.approx(5, abs=0.2)
+
+
+def promised_mp3(folder: Path, data: bytes) -> float | None:
+    path = folder / "promised.mp3"
+    path.write_bytes(data)
+    with path.open("rb", buffering=0) as file:
+        return promised_mp3_s(FileBytes(file, len(data)))

@@ -33,3 +33,15 @@ def test_what_is_mixed_is_left_as_it_was() -> None:
     Downmix("", "a.wav").mix(data, 16_000)
     assert data[0, 0] == 2.0
     assert np.isnan(data[0, 1])
+
+
+def test_a_vowel_that_is_held_for_long_is_no_time_code() -> None:
+    rate_hz, block = 16_000, 320
+    time_s = np.arange(4 * rate_hz) / rate_hz
+    talk = (0.2 * np.sin(2 * np.pi * 300 * time_s) * np.sin(7 * time_s)).astype(np.float32)
+    vowel = (0.2 * np.sin(2 * np.pi * 150 * time_s) * (time_s % 2 < 0.8)).astype(np.float32)
+    downmix = Downmix("", "a.wav")
+    for start in range(0, len(talk), block):
+        part = slice(start, start + block)
+        downmix.mix(np.stack([talk[part], vowel[part]]), rate_hz)
+    assert not downmix.taken

@@ -144,3 +144,32 @@ def test_a_playlist_that_points_elsewhere_opens_nothing(tmp_path: Path, entry: s
     (tmp_path / "lists" / "a.m3u8").write_text(f"#EXTM3U\n{entry}\n")
     with pytest.raises(SoundFileError, match="is a playlist that points elsewhere"):
         heard(tmp_path / "lists" / "a.m3u8")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.m3u", b"#EXTM3U\r\n#EXTINF:1,x\r\nthe first.wav\r\nsub\\\xfc.wav\r\n"),
+        ("b.m3u", b"the first.wav\r\nsub/\xfc.wav\r\n"),
+        ("c.m3u8", b"\xef\xbb\xbf#EXTM3U\nthe%20first.wav\nsub/%C3%BC.wav\n"),
+        ("d.pls", "[Playlist]\r\nFile1=the first.wav\r\nFile2=sub/ü.wav\r\n".encode()),
+        ("e.ffconcat", "ffconcat version 1.0\nfile the\\ first.wav\nfile 'sub/'ü.wav\n".encode()),
+    ],
+)
+def test_names_in_a_playlist_are_read_as_players_and_other_systems_write_them(
+    tmp_path: Path, name: str, text: bytes
+) -> None:
+    (tmp_path / "sub").mkdir()
+    for part in ("the first.wav", "sub/ü.wav"):
+        tracks(tmp_path / part, [marked_sound(1)[None]])
+    (tmp_path / name).write_bytes(text)
+    chunks = heard(tmp_path / name)
+    assert not lost(chunks)
+    assert chunks[-1].end_s == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("entry", ["%2e%2e/a.wav", "%2Fetc/passwd", "..\\a.wav", "file%3A///a.wav"])
+def test_no_other_spelling_of_a_name_leads_out_of_the_folder(tmp_path: Path, entry: str) -> None:
+    (tmp_path / "a.m3u8").write_text(f"#EXTM3U\n{entry}\n")
+    with pytest.raises(SoundFileError, match="is a playlist that points elsewhere"):
+        heard(tmp_path / "a.m3u8")
