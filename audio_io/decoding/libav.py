@@ -44,6 +44,9 @@ _PROTOCOLS = {
     "srt": "srt",
 }
 """What may be opened on the way to an address. Never a file of this machine."""
+_ASKED_BEFORE_THEIR_BEGINNING = (b"caff", b"riff", b"nut/")
+"""Heads of formats in which FFmpeg asks for places that no file has, where more lies behind the
+sound, and PyAV prints what the file says of that."""
 _NETWORK_S = 10.0
 """How long a server may be silent."""
 FORMATS = (
@@ -140,6 +143,8 @@ class LibavDecoder:
         if self._tracks.chosen is None:
             return ""
         parts = [self._tracks.taken, self._tracks.chosen.taken]
+        if self._packets.missed_track:
+            parts.append("nothing of a track that appeared later")
         return ", ".join(part for part in parts if part)
 
     def __iter__(self) -> Iterator[DecodedBlock]:
@@ -271,6 +276,8 @@ def open_container(data: Bytes, *, complete_stamps: bool = False) -> InputContai
     """
     # Quiet by default, but any other user of PyAV in this process may have changed it.
     av.logging.set_level(None)
+    if isinstance(data, FileBytes) and data.head.startswith(_ASKED_BEFORE_THEIR_BEGINNING):
+        data = data.patient()
     if isinstance(data, Address):
         scheme = data.url.partition("://")[0].lower()
         options = {

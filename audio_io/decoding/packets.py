@@ -50,6 +50,8 @@ class Packets:
         self._flags_damage = container.format.name not in FLAGS_THE_LAST
         self.ends_at_s = 0.0
         """Where the last packet of any track ends, subtitles too, by the container's clock."""
+        self.missed_track = False
+        """Whether a track appeared that was not there at first: PyAV has no place for it."""
         self.system_error = ""
         """What the system said when it could not read on; empty if it always could."""
 
@@ -84,7 +86,7 @@ class Packets:
             except InterruptedReadError as error:
                 raise error.cause from None
             except IndexError:
-                failed = True  # a track that was not there at first: PyAV has no place for it
+                failed = self.missed_track = True
             except (av.FFmpegError, OSError) as error:
                 # FFmpeg asks for places that no file has: that says nothing of the disk.
                 if not isinstance(error, av.FFmpegError) and error.errno != errno.EINVAL:
