@@ -28,6 +28,12 @@ LEAST_LOSS_S = 0.25
 WINDOW_S = 30
 """The clock is read off the blocks that came soonest of so long, so that a sound card whose own
 clock is not quite ours is followed."""
+LEARNT_S = 2.0
+"""So long what is learnt of the clock is believed at once."""
+FOLLOWED_PER_S = 0.001
+"""How fast it is followed then."""
+JUMP_S = 0.03
+"""A clock that is farther off than this stood still."""
 
 
 class CaptureTime:
@@ -46,6 +52,8 @@ class CaptureTime:
         """When that one arrived."""
         self._least = 0
         """How many were held before it."""
+        self._told_s, self._told_frame = 0.0, 0
+        """The clock time of frame 0 that was told last, and for which frame."""
 
     def put(self, block: Block) -> None:
         """The next block; its `at_s` is when it arrived."""
@@ -95,8 +103,19 @@ class CaptureTime:
         return len(self._decided)
 
     def captured_at_s(self, frame: int) -> float:
-        """Clock time at which a frame had come, if nothing had kept it waiting."""
-        return min(zero_s for _, zero_s in self._soonest) + frame / self._rate_hz
+        """Clock time at which a frame had come, if nothing had kept it waiting.
+
+        What is learnt later moves it little by little: whoever compares it with what is played
+        would take a jump for another echo.
+        """
+        zero_s = min(zero_s for _, zero_s in self._soonest)
+        since_s = (frame - self._told_frame) / self._rate_hz
+        off_s = zero_s - self._told_s
+        if frame > LEARNT_S * self._rate_hz and abs(off_s) < JUMP_S:
+            most_s = FOLLOWED_PER_S * max(0.0, since_s)
+            zero_s = self._told_s + min(max(off_s, -most_s), most_s)
+        self._told_s, self._told_frame = zero_s, max(frame, self._told_frame)
+        return zero_s + frame / self._rate_hz
 
     def _late_s(self, block: Block) -> float:
         """How much later than the soonest ones a block arrived."""
