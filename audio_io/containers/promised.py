@@ -11,7 +11,7 @@ from typing import BinaryIO
 from audio_io.byte_streams import Bytes, FileBytes
 from audio_io.containers.frame_sizes import mpeg_frame_s
 
-_PLACEHOLDER_BYTES = 0x7FFF0000
+PLACEHOLDER_BYTES = 0x7FFF0000
 """Programs that write into a pipe can't know the length, and put 0, the largest number, or
 something just under 2 GB in its place (espeak 0x7FFFF000, sox 0x7FFFF024)."""
 STREAMED_AIFF_BYTES = 0x7F000000
@@ -59,7 +59,7 @@ def _walk_wav(file: FileBytes | BinaryIO) -> float | None:
         return None if is_whole and size_bytes else samples / rate_hz
     if kind in (b"RF64", b"BW64"):
         size_bytes = long_bytes
-    elif size_bytes >= _PLACEHOLDER_BYTES:
+    elif size_bytes >= PLACEHOLDER_BYTES:
         return None
     return size_bytes / bytes_per_s if size_bytes and bytes_per_s else None
 

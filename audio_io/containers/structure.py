@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from audio_io.byte_streams import FileBytes, PipeBytes
-from audio_io.containers.promised import STREAMED_AIFF_BYTES
+from audio_io.containers.promised import PLACEHOLDER_BYTES, STREAMED_AIFF_BYTES
 
 _MOST_PARTS = 1_000_000
 _TS_SYNC = 0x47
-_UNKNOWN_RIFF = 0x7FFF0000
-"""Programs that write into a pipe put something near the largest number: see `promised`."""
 _OGG_LAST = 4
 _FLV_TAGS = (8, 9, 18)
 _SMALL_BYTES = 64
@@ -116,7 +114,7 @@ def _riff(data: Looked) -> int | None:
             return 8 + int(struct.unpack("<Q", _read(data, 20, 8))[0]) or None
         if kind != b"RIFF":
             break
-        if not size or size >= _UNKNOWN_RIFF:
+        if not size or size >= PLACEHOLDER_BYTES:
             return None
         if data.size_bytes < end + 8 + size and _data_is_whole(data, end):
             return None
